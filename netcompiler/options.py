@@ -1,0 +1,73 @@
+"""The types of options, each with the words for what it expects.
+
+An error about an option says "must be " and these words; the schema shows them on hover.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Expect(NamedTuple):
+    """The plain words for a type."""
+
+    words: str
+
+
+Truth: TypeAlias = Annotated[bool, Expect("true or false")]
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False), Expect("a number")]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Expect("a number above 0")]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Expect("a number, 0 or more")]
+Share: TypeAlias = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), Expect("a number from 0 up to, but not including, 1")]
+Text: TypeAlias = Annotated[str, Expect("a text")]
+
+LIMIT = 2**31 - 1
+
+Whole: TypeAlias = Annotated[int, Field(ge=0, le=LIMIT), Expect("a whole number, 0 or more")]
+Integer: TypeAlias = Annotated[int, Field(ge=-LIMIT, le=LIMIT), Expect("a whole number")]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=LIMIT), Expect("a whole number, 1 or more")]
+
+PerSide: TypeAlias = Annotated[
+    Count | Annotated[list[Count], Field(min_length=1, max_length=3)],
+    Expect("a whole number, 1 or more, or a list with one for each side"),
+]
+Edge: TypeAlias = Whole | Annotated[list[Whole], Field(min_length=2, max_length=2)]
+Edges: TypeAlias = Annotated[list[Edge], Field(min_length=1, max_length=3)]
+Padding: TypeAlias = Annotated[
+    Literal["same", "valid", "full"] | Whole | Edges,
+    Expect("a whole number, 0 or more, a list with one number or [before, after] for each side, or one of same, valid, full"),
+]
+PoolPadding: TypeAlias = Annotated[
+    Literal["same", "valid"] | Whole | Edges,
+    Expect("a whole number, 0 or more, a list with one number or [before, after] for each side, or one of same, valid"),
+]
+Rounding: TypeAlias = Annotated[Literal["floor", "ceil", "exact"], Expect("one of floor, ceil, exact")]
+
+
+class Registry(dict[str, Any]):
+    """Kinds by name, and what messages call one of them."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__()
+        self.noun = noun
+
+
+class OneOf(NamedTuple):
+    """Marks a field that holds a choice: a kind, or {kind: options}. `many` asks for a list of them."""
+
+    registry: Registry
+    many: bool = False
+
+
+class NameMap(NamedTuple):
+    """Marks a field that maps full names (or their beginnings) to the options of one model."""
+
+    model: type[BaseModel]
+
+
+class Options(BaseModel):
+    """Base of whatever is written as {option: value}: the fields are the YAML keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True)
