@@ -1,0 +1,38 @@
+"""The nets that come with netc: specs/ of a checkout, or the same files inside the installed package."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from netcompiler.diagnostics import did_you_mean
+
+HERE = Path(__file__).resolve().parent
+FOLDERS = (HERE / "specs", HERE.parent / "specs")
+
+
+@cache
+def folder() -> Path | None:
+    return next((folder for folder in FOLDERS if folder.is_dir()), None)
+
+
+def names() -> list[str]:
+    """The names that `netc check NAME` knows, in alphabetical order."""
+    home = folder()
+    return sorted(path.stem for path in home.glob("*.yaml")) if home else []
+
+
+def read(name: str) -> tuple[str, str]:
+    """The text of a net, and the path that messages show; raises LookupError for a name that is not there."""
+    home = folder()
+    path = home / f"{name}.yaml" if home else None
+    if path is None or name not in names():
+        hint = did_you_mean(name, names())
+        raise LookupError(f"there is no net called `{name}` in the zoo" + (f": {hint}" if hint else "; `netc zoo` lists them"))
+    return path.read_text(encoding="utf-8"), shown(path)
+
+
+def shown(path: Path) -> str:
+    """Relative to the working folder where the path lies in it, so that an editor can follow it; else the bare file name."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
