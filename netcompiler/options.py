@@ -5,7 +5,8 @@ An error about an option says "must be " and these words; the schema shows them 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+import re
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -71,3 +72,24 @@ class Options(BaseModel):
     """Base of whatever is written as {option: value}: the fields are the YAML keys."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True)
+
+
+class Formula(NamedTuple):
+    """Marks a text that is a formula over x."""
+
+
+class Kind(Options):
+    """Options that are chosen by a kind. A family is a subclass that names its registry; every class below it
+    that has a docstring registers itself under its name in lower case with underscores."""
+
+    registry: ClassVar[Registry]
+    kind: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    example: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "registry" in cls.__dict__ or not cls.__doc__ or cls.__name__.startswith("_"):
+            return
+        cls.kind = cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls.registry[cls.kind] = cls

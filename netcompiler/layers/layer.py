@@ -6,13 +6,12 @@ Read next: window.py for the output-size formulas, conv.py for a whole family.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from netcompiler.diagnostics import Mistake
-from netcompiler.options import Options, Registry
+from netcompiler.options import Kind, Registry
 
 Shape: TypeAlias = tuple[int, ...]
 """(channels, *sides) of one picture; a vector is (n,)."""
@@ -53,25 +52,20 @@ class Reach(NamedTuple):
     step: tuple[Fraction | int, ...]
 
 
-class Layer(Options):
-    """Base of all layers. A subclass registers itself under its kind: its name in lower case with underscores."""
+KINDS = Registry("layer")
 
-    kind: ClassVar[str] = ""
+
+class Layer(Kind):
+    """Base of all layers."""
+
+    registry: ClassVar[Registry] = KINDS
     family: ClassVar[str] = ""
-    formula: ClassVar[str] = ""
-    example: ClassVar[str] = ""
     weighted: ClassVar[bool] = False
     """Counts in the depth of a net, and its outputs among the neurons."""
     keeps: ClassVar[str] = "nothing"
     """What training keeps for the backward pass: nothing, input, output, or index (a byte an output)."""
     view: ClassVar[bool] = False
     """The output is the input under another shape: no memory of its own."""
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if cls.__doc__ and not cls.__name__.startswith("_"):
-            cls.kind = cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-            KINDS[cls.kind] = cls
 
     def shape(self, *inputs: Shape) -> Shape:
         """The output's shape; raises Mistake where the inputs do not fit."""
@@ -94,9 +88,6 @@ class Layer(Options):
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         """The formulas of shape, parameters and cost, with this layer's numbers in them."""
         return (f"output {show(y)}",)
-
-
-KINDS = Registry("layer")
 
 
 def show(shape: Shape) -> str:
