@@ -21,6 +21,8 @@ Truth: TypeAlias = Annotated[bool, Expect("true or false")]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False), Expect("a number")]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Expect("a number above 0")]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Expect("a number, 0 or more")]
+AtLeastOne: TypeAlias = Annotated[float, Field(ge=1, allow_inf_nan=False), Expect("a number, 1 or more")]
+Part: TypeAlias = Annotated[float, Field(gt=0, le=1), Expect("a number above 0, up to and including 1")]
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), Expect("a number from 0 up to, but not including, 1")]
 Text: TypeAlias = Annotated[str, Expect("a text")]
 
@@ -34,8 +36,20 @@ PerSide: TypeAlias = Annotated[
     Count | Annotated[list[Count], Field(min_length=1, max_length=3)],
     Expect("a whole number, 1 or more, or a list with one for each side"),
 ]
+Stride: TypeAlias = Annotated[
+    Count | Annotated[list[Count], Field(min_length=1, max_length=3)] | None,
+    Expect("a whole number, 1 or more, or a list with one for each side"),
+]
+WholePerSide: TypeAlias = Annotated[
+    Whole | Annotated[list[Whole], Field(min_length=1, max_length=3)],
+    Expect("a whole number, 0 or more, or a list with one for each side"),
+]
 Edge: TypeAlias = Whole | Annotated[list[Whole], Field(min_length=2, max_length=2)]
 Edges: TypeAlias = Annotated[list[Edge], Field(min_length=1, max_length=3)]
+Ends: TypeAlias = Annotated[Edge, Expect("a whole number, 0 or more, or [before, after]")]
+Margins: TypeAlias = Annotated[
+    Whole | Edges, Expect("a whole number, 0 or more, or a list with one number or [before, after] for each side")
+]
 Padding: TypeAlias = Annotated[
     Literal["same", "valid", "full"] | Whole | Edges,
     Expect("a whole number, 0 or more, a list with one number or [before, after] for each side, or one of same, valid, full"),
@@ -45,6 +59,10 @@ PoolPadding: TypeAlias = Annotated[
     Expect("a whole number, 0 or more, a list with one number or [before, after] for each side, or one of same, valid"),
 ]
 Rounding: TypeAlias = Annotated[Literal["floor", "ceil", "exact"], Expect("one of floor, ceil, exact")]
+Axis: TypeAlias = Annotated[
+    Literal["channels"] | Annotated[int, Field(ge=0, le=2)] | None, Expect("channels, or the number of a side: 0, 1 or 2")
+]
+Several: TypeAlias = Annotated[list[str], Field(min_length=2), Expect("a list of two names or more")]
 
 
 class Registry(dict[str, Any]):
@@ -93,3 +111,45 @@ class Kind(Options):
             return
         cls.kind = cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         cls.registry[cls.kind] = cls
+
+
+class Structure:
+    """Marks a field that is no plain value: document.py reads it."""
+
+
+class ItemList(Structure):
+    """A list of items."""
+
+
+class SlotMap(Structure):
+    """Names to slots: an item, or a list of them."""
+
+
+class Columns(Structure):
+    """IDs to lists of values."""
+
+
+class Values(Structure):
+    """IDs to values."""
+
+
+class Arguments(Structure):
+    """IDs to defaults, or null for what must be given."""
+
+
+class BlockMap(Structure):
+    """Names to block definitions."""
+
+
+class OutputMap(Structure):
+    """Names to outputs."""
+
+
+Probability: TypeAlias = Annotated[float, Field(ge=0, le=1), Expect("a number from 0 to 1")]
+Between: TypeAlias = Annotated[float, Field(gt=0, lt=1), Expect("a number between 0 and 1")]
+
+MaybeCount: TypeAlias = Annotated[Count | None, Expect("a whole number, 1 or more")]
+MaybePositive: TypeAlias = Annotated[Positive | None, Expect("a number above 0")]
+MaybeShare: TypeAlias = Annotated[Share | None, Expect("a number from 0 up to, but not including, 1")]
+MaybeText: TypeAlias = Annotated[Text | None, Expect("a text")]
+Names: TypeAlias = Annotated[list[Text], Field(min_length=1), Expect("a list of names")]

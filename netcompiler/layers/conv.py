@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from netcompiler.diagnostics import Mistake
-from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape, need_maps, parameter, show
-from netcompiler.options import Count, Expect, Number, Padding, PerSide, Rounding, Text, Truth, Whole
-from netcompiler.layers.window import Window, per_side, size_formula, unread_note, window_shape, windows
+from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape, divisors, need_maps, parameter, show, total
+from netcompiler.layers.window import Window, Windowed, per_side, window_shape, windows
+from netcompiler.options import Count, Expect, Number, Padding, PerSide, Rounding, Text, Truth, WholePerSide
 
 Transform = Literal["identity"] | Annotated[dict[Literal["rotate", "flip", "scale"], Number | Text], Field(min_length=1, max_length=1)]
 Taps = Number | list[Number] | list[list[Number]] | list[list[list[Number]]] | list[list[list[list[Number]]]]
@@ -29,8 +29,11 @@ class _Filters(Layer):
     kernel: PerSide = Field(description="window size")
     stride: PerSide = Field(1, description="cells from one window to the next")
 
+    def _kernel(self, x: Shape) -> list[int]:
+        return per_side(self.kernel, len(x) - 1, "kernel")
 
-class _Sliding(_Filters):
+
+class _Sliding(Windowed, _Filters):
     """Windows over the input."""
 
     padding: Padding = Field(0, description="zeros around the input; `same` gives ceil(N / stride), `full` is kernel - 1")
@@ -40,23 +43,11 @@ class _Sliding(_Filters):
 
     def sides(self, x: Shape) -> list[Window]:
         need_maps(self, x)
-        return windows(x, self.kernel, self.stride, self.padding, self.dilation)
+        return windows(x, self.kernel, self.stride, self.padding, self.dilation, self.rounding)
 
     def shape(self, *inputs: Shape) -> Shape:
-        x = inputs[0]
-        return window_shape(x, self.filters, self.sides(x), self.rounding)
-
-    def reach(self, x: Shape) -> Reach | None:
-        sides = self.sides(x)
-        return Reach(tuple(w.extent for w in sides), tuple(w.stride for w in sides))
-
-    def notes(self, x: Shape) -> Iterable[Mistake]:
-        note = unread_note(x, self.shape(x), self.sides(x))
-        return (note,) if note else ()
-
-    def size_lines(self, x: Shape, y: Shape) -> Iterable[str]:
-        for axis, (n, w) in enumerate(zip(x[1:], self.sides(x), strict=True)):
-            yield f"side {axis}: {size_formula(n, w, self.rounding, y[1 + axis])}"
+        [x] = inputs
+        return window_shape(x, self.filters, self.sides(x))
 
 
 class Conv(_Sliding):
@@ -82,66 +73,51 @@ class Conv(_Sliding):
     )
 
     def shape(self, *inputs: Shape) -> Shape:
-        y = super().shape(*inputs)
-        x = inputs[0]
-        self._check_groups(x)
-        if self.connections is not None:
-            self._pairs(x)
-        if self.weights is not None:
-            self._check_weights(x)
-        return y[0] * self._copies(x), *y[1:]
+        [x] = inputs
+        maps, *sides = super().shape(x)
+        check_groups(self.groups, x, self.filters)
+        self._pairs(x)
+        self._check_weights(x)
+        return maps * self._copies(x), *sides
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
-        taps = self._taps(x)
-        shape = (self.filters, x[0] // self.groups, *per_side(self.kernel, len(x) - 1, "kernel"))
-        weight = parameter("weight", *shape, size=self._pairs(x) * taps, learnable=self.weights is None)
+        kernel = self._kernel(x)
+        shape = (self.filters, x[0] // self.groups, *kernel)
+        weight = parameter("weight", *shape, size=self._pairs(x) * math.prod(kernel), learnable=self.weights is None)
         return (weight, parameter("bias", self.filters)) if self.bias else (weight,)
 
     def cost(self, x: Shape, y: Shape) -> Cost:
-        positions = math.prod(y[1:])
-        macs = self._pairs(x) * self._copies(x) * self._taps(x) * positions
-        bias = y[0] * positions * self.bias
+        macs = self._pairs(x) * self._copies(x) * math.prod(self._kernel(x)) * math.prod(y[1:])
+        bias = math.prod(y) * self.bias
         return Cost(macs, bias, macs + bias)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
-        taps = "*".join(map(str, per_side(self.kernel, len(x) - 1, "kernel")))
-        yield from self.size_lines(x, y)
+        yield from self.size_lines(x)
         planes = f"{x[0]}/{self.groups}" if self.groups > 1 else f"{x[0]}"
-        pairs = f"{self._pairs(x)} connections * {taps}" if self.connections else f"{self.filters} * {planes} * {taps}"
-        count = sum(p.size for p in self.parameters(x))
-        yield f"params: {pairs}{f' + {self.filters}' if self.bias else ''} = {count:,}"
+        pairs = f"{self._pairs(x)} connections" if self.connections else f"{self.filters} * {planes}"
+        filters = f"{pairs} * {'*'.join(map(str, self._kernel(x)))}"
         copies = f" * {self._copies(x)} transforms" if self.transforms else ""
-        yield f"MACs: {pairs}{copies} * {show(y[1:])} positions = {self.cost(x, y).macs:,}"
-
-    def _taps(self, x: Shape) -> int:
-        return math.prod(per_side(self.kernel, len(x) - 1, "kernel"))
+        yield total("params", sum(p.size for p in self.parameters(x)), filters, f"{self.filters}" if self.bias else "")
+        yield total("MACs", self.cost(x, y).macs, f"{filters}{copies} * {show(y[1:])} positions")
 
     def _copies(self, x: Shape) -> int:
-        for transform in self.transforms or ():
-            if len(x) != 3:
-                raise Mistake("rank", "transforms turn filters of two sides", option="transforms", facts=[f"input: {show(x)}"])
+        """How many maps each filter gives."""
+        if self.transforms is None:
+            return 1
+        if len(x) != 3:
+            raise Mistake("rank", "transforms turn filters of two sides", option="transforms", facts=[f"input: {show(x)}"])
+        for transform in self.transforms:
             if transform != "identity":
                 _check_transform(transform)
-        return len(self.transforms or "1")
-
-    def _check_groups(self, x: Shape) -> None:
-        if x[0] % self.groups or self.filters % self.groups:
-            both = math.gcd(x[0], self.filters)
-            raise Mistake(
-                "groups",
-                f"{self.groups} groups do not divide {x[0]} input maps and {self.filters} filters",
-                f"groups must divide both: one of {', '.join(str(d) for d in range(1, both + 1) if both % d == 0)}",
-                [f"input: {show(x)}"],
-                option="groups",
-            )
+        return len(self.transforms)
 
     def _pairs(self, x: Shape) -> int:
         """How many (input map, filter) pairs are connected."""
         if self.connections is None:
             return x[0] // self.groups * self.filters
-        rows = self.connections.split()
         if self.groups != 1:
             raise Mistake("connections", "connections and groups cannot both be given", "leave groups out", option="connections")
+        rows = self.connections.split()
         for row in rows:
             if set(row) - {"X", "."}:
                 raise Mistake("connections", f"`{row}` has other characters than X and .", option="connections")
@@ -149,36 +125,46 @@ class Conv(_Sliding):
             widths = ", ".join(map(str, sorted({len(row) for row in rows})))
             raise Mistake(
                 "connections",
-                f"the picture has {len(rows)} lines of {widths}, and it needs {x[0]} (one for each input map) of {self.filters} (one for each filter)",
-                facts=[f"input: {show(x)}"],
+                f"the picture has {len(rows)} lines of {widths}, and it needs {x[0]} of {self.filters}",
+                "a line for each input map, a column for each filter",
+                [f"input: {show(x)}, filters: {self.filters}"],
                 option="connections",
             )
         return sum(row.count("X") for row in rows)
 
     def _check_weights(self, x: Shape) -> None:
-        assert self.weights is not None
+        if self.weights is None:
+            return
         if len(self.weights) != self.filters:
             raise Mistake("weights", f"{len(self.weights)} filters are given, and filters is {self.filters}", option="weights")
-        kernel = tuple(per_side(self.kernel, len(x) - 1, "kernel"))
+        kernel = tuple(self._kernel(x))
         planes = x[0] // self.groups
         for index, filter in enumerate(self.weights):
             size = nested_shape(filter)
             if size not in (kernel, (planes, *kernel)):
-                have = show(size) if size else "ragged"
-                raise Mistake(
-                    "weights",
-                    f"filter {index} is {have}, and it must be {show(kernel)}, or {planes}x{show(kernel)} map by map",
-                    option="weights",
-                )
+                have = "ragged" if size is None else show(size) or "a number"
+                message = f"filter {index} is {have}, and it must be {show(kernel)}, or {planes}x{show(kernel)} map by map"
+                raise Mistake("weights", message, option="weights")
+
+
+def check_groups(groups: int, x: Shape, filters: int) -> None:
+    if x[0] % groups or filters % groups:
+        raise Mistake(
+            "groups",
+            f"{groups} groups do not divide {x[0]} input maps and {filters} filters",
+            f"groups must divide both: one of {divisors(math.gcd(x[0], filters))}",
+            [f"input: {show(x)}"],
+            option="groups",
+        )
 
 
 def _check_transform(transform: dict[Any, Any]) -> None:
     [(name, value)] = transform.items()
     if name == "flip":
         if value not in ("rows", "columns"):
-            raise Mistake("transforms", "flip is rows or columns", option="transforms")
+            raise Mistake("transforms", f"a filter cannot be flipped by {value}", "flip is rows or columns", option="transforms")
     elif isinstance(value, str) or (name == "scale" and value <= 0):
-        raise Mistake("transforms", "rotate takes degrees, scale a factor above 0", option="transforms")
+        raise Mistake("transforms", f"{name} cannot be {value}", "rotate takes degrees, scale a factor above 0", option="transforms")
 
 
 def nested_shape(values: Any) -> tuple[int, ...] | None:
@@ -192,46 +178,61 @@ def nested_shape(values: Any) -> tuple[int, ...] | None:
     return None if shape is None else (len(values), *shape)
 
 
+class Stamp(NamedTuple):
+    """One side of a transposed convolution: a window of `extent` cells is stamped every `stride` cells."""
+
+    extent: int
+    stride: int
+    padding: int
+    extra: int
+
+    def size(self, n: int) -> int:
+        return (n - 1) * self.stride + self.extent - 2 * self.padding + self.extra
+
+    def formula(self, n: int) -> str:
+        return f"({n} - 1) * {self.stride} + {self.extent} - 2 * {self.padding} + {self.extra} = {self.size(n)}"
+
+
 class ConvTranspose(_Filters):
     """The transpose of a convolution: each input value stamps the filter onto the output, `stride` apart."""
 
     formula: ClassVar[str] = "z[n, x*S + i - P, y*S + j - P] += w[n, m, i, j] * a[m, x, y];  M = (N - 1)*S + K - 2P + output_padding"
     example: ClassVar[str] = "conv_transpose: {filters: 32, kernel: 4, stride: 2, padding: 1}"
 
-    padding: Annotated[Whole | list[Whole], Expect("a whole number, 0 or more, or a list with one for each side")] = Field(
-        0, description="cells cut off each end of a side"
-    )
-    output_padding: Annotated[Whole | list[Whole], Expect("a whole number, 0 or more, or a list with one for each side")] = Field(
-        0, description="cells added at the far end; less than stride or dilation"
-    )
+    padding: WholePerSide = Field(0, description="cells cut off each end of a side")
+    output_padding: WholePerSide = Field(0, description="cells added at the far end; less than stride or dilation")
     dilation: PerSide = Field(1, description="cells from one tap to the next")
     groups: Count = Field(1, description="maps are cut into so many groups, each seeing only its own")
     bias: Truth = Field(True, description="add a learned number to each map")
 
-    def sides(self, x: Shape) -> list[tuple[int, int, int, int, int]]:
-        """Extent, stride, padding, output padding and kernel of each side."""
+    def sides(self, x: Shape) -> list[Stamp]:
         need_maps(self, x)
-        columns = [
-            per_side(getattr(self, option), len(x) - 1, option) for option in ("kernel", "stride", "padding", "output_padding", "dilation")
-        ]
-        return [((k - 1) * d + 1, s, p, extra, k) for k, s, p, extra, d in zip(*columns, strict=True)]
+        rank = len(x) - 1
+        options = ("kernel", "dilation", "stride", "padding", "output_padding")
+        columns = zip(*(per_side(getattr(self, option), rank, option) for option in options), strict=True)
+        return [self._stamp(*column) for column in columns]
+
+    @staticmethod
+    def _stamp(kernel: int, dilation: int, stride: int, padding: int, extra: int) -> Stamp:
+        if extra >= max(stride, dilation):
+            raise Mistake(
+                "output-padding",
+                f"output_padding {extra} is not less than stride {stride} or dilation {dilation}",
+                f"use at most {max(stride, dilation) - 1}, or a larger kernel",
+                option="output_padding",
+            )
+        return Stamp((kernel - 1) * dilation + 1, stride, padding, extra)
 
     def shape(self, *inputs: Shape) -> Shape:
-        x = inputs[0]
-        sides = self.sides(x)
-        if x[0] % self.groups or self.filters % self.groups:
-            raise Mistake("groups", f"{self.groups} groups do not divide {x[0]} input maps and {self.filters} filters", option="groups")
-        dilations = per_side(self.dilation, len(x) - 1, "dilation")
-        for (_, stride, _, extra, _), dilation in zip(sides, dilations, strict=True):
-            if extra >= max(stride, dilation):
-                raise Mistake("output-padding", f"output_padding {extra} must be less than stride or dilation", option="output_padding")
-        y = (self.filters, *((n - 1) * s + e - 2 * p + extra for n, (e, s, p, extra, _) in zip(x[1:], sides, strict=True)))
+        [x] = inputs
+        y = (self.filters, *(stamp.size(n) for n, stamp in zip(x[1:], self.sides(x), strict=True)))
+        check_groups(self.groups, x, self.filters)
         if min(y) < 1:
             raise Mistake("too-small", f"padding leaves {show(y)}", "use less padding", [f"input: {show(x)}"], option="padding")
         return y
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
-        weight = parameter("weight", x[0], self.filters // self.groups, *per_side(self.kernel, len(x) - 1, "kernel"))
+        weight = parameter("weight", x[0], self.filters // self.groups, *self._kernel(x))
         return (weight, parameter("bias", self.filters)) if self.bias else (weight,)
 
     def cost(self, x: Shape, y: Shape) -> Cost:
@@ -242,14 +243,15 @@ class ConvTranspose(_Filters):
     def reach(self, x: Shape) -> Reach | None:
         """ceil(K / S) stamps meet in one output."""
         sides = self.sides(x)
-        return Reach(tuple(-(-e // s) for e, s, *_ in sides), tuple(Fraction(1, s) for _, s, *_ in sides))
+        return Reach(tuple(-(-s.extent // s.stride) for s in sides), tuple(Fraction(1, s.stride) for s in sides))
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
-        for axis, (n, (e, s, p, extra, _)) in enumerate(zip(x[1:], self.sides(x), strict=True)):
-            yield f"side {axis}: ({n} - 1) * {s} + {e} - 2 * {p} + {extra} = {y[1 + axis]}"
+        for axis, (n, stamp) in enumerate(zip(x[1:], self.sides(x), strict=True)):
+            yield f"side {axis}: {stamp.formula(n)}"
         weight = self.parameters(x)[0]
-        yield f"params: {' * '.join(map(str, weight.shape))}{f' + {self.filters}' if self.bias else ''} = {weight.size + self.filters * self.bias:,}"
-        yield f"MACs: {weight.size:,} * {show(x[1:])} input positions = {self.cost(x, y).macs:,}"
+        params = sum(p.size for p in self.parameters(x))
+        yield total("params", params, " * ".join(map(str, weight.shape)), f"{self.filters}" if self.bias else "")
+        yield total("MACs", self.cost(x, y).macs, f"{weight.size:,} * {show(x[1:])} input positions")
 
 
 class Local(_Sliding):
@@ -260,9 +262,7 @@ class Local(_Sliding):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         y = self.shape(x)
-        taps = math.prod(w.taps(n, m) for n, m, w in zip(x[1:], y[1:], self.sides(x), strict=True))
-        kernel = per_side(self.kernel, len(x) - 1, "kernel")
-        weight = parameter("weight", self.filters, x[0], *kernel, *y[1:], size=self.filters * x[0] * taps)
+        weight = parameter("weight", self.filters, x[0], *self._kernel(x), *y[1:], size=self.filters * x[0] * self.cells(x))
         return (weight, parameter("bias", *y)) if self.bias else (weight,)
 
     def cost(self, x: Shape, y: Shape) -> Cost:
@@ -271,8 +271,7 @@ class Local(_Sliding):
         return Cost(macs, bias, macs + bias)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
-        yield from self.size_lines(x, y)
-        weight = self.parameters(x)[0].size
-        taps = weight // (self.filters * x[0])
-        yield f"params: {self.filters} * {x[0]} * {taps:,} taps on the input{f' + {math.prod(y):,}' if self.bias else ''} = {weight + math.prod(y) * self.bias:,}"
-        yield f"MACs: one a weight = {weight:,}"
+        yield from self.size_lines(x)
+        weights = f"{self.filters} * {x[0]} * {self.cells(x):,} cells read"
+        yield total("params", sum(p.size for p in self.parameters(x)), weights, f"{math.prod(y):,}" if self.bias else "")
+        yield total("MACs", self.cost(x, y).macs, weights)

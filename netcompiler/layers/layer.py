@@ -87,12 +87,54 @@ class Layer(Kind):
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         """The formulas of shape, parameters and cost, with this layer's numbers in them."""
-        return (f"output {show(y)}",)
+        yield f"output: {show(y)}"
+        yield from parameter_lines(self.parameters(x))
 
 
-def show(shape: Shape) -> str:
+def show(shape: Iterable[int]) -> str:
     """3x224x224, or `4096` for a vector."""
     return "x".join(map(str, shape))
+
+
+def total(what: str, count: int, *terms: str) -> str:
+    """`params: 64 * 3 * 3*3 + 64 = 1,792`: a count and the terms that make it; empty ones are left out."""
+    return f"{what}: {' + '.join(filter(None, terms))} = {count:,}"
+
+
+def parameter_lines(parameters: Iterable[Parameter]) -> Iterable[str]:
+    """The sizes of the learned parameters in one line, those of the others in a second."""
+    for what, learnable in (("params", True), ("buffers", False)):
+        some = [p for p in parameters if p.learnable == learnable]
+        if some:
+            yield total(what, sum(p.size for p in some), *(f"{p.name} {show(p.shape)}" for p in some))
+
+
+def pointwise_lines(operations: int, y: Shape) -> Iterable[str]:
+    """The work of a layer that does so many operations for each value."""
+    values = math.prod(y)
+    yield f"work: {operations} an output * {values:,} outputs = {operations * values:,}"
+
+
+def divisors(n: int) -> str:
+    """`1, 2, 3, 6`"""
+    small = [d for d in range(1, math.isqrt(n) + 1) if n % d == 0]
+    return ", ".join(map(str, sorted({*small, *(n // d for d in small)})))
+
+
+def axis_index(axis: str | int, x: Shape, kind: str) -> int:
+    """Where in the shape an axis stands: channels first, then the sides."""
+    index = 0 if isinstance(axis, str) else 1 + axis
+    if index >= len(x):
+        sides = "no sides" if len(x) == 1 else f"sides 0 to {len(x) - 2}"
+        raise Mistake(
+            "axis",
+            f"there is no side {axis}: the input of {kind} has {sides}",
+            "sides count from 0; `channels` is the axis before them",
+            [f"input: {show(x)}"],
+            option="axis",
+            guess=x,
+        )
+    return index
 
 
 def need_maps(layer: Layer, x: Shape) -> None:
@@ -105,12 +147,15 @@ def need_maps(layer: Layer, x: Shape) -> None:
         )
 
 
-def need_vector(layer: Layer, x: Shape, weights: int) -> None:
-    """`weights` is what the layer would have after a flatten, for the help."""
+def need_vector(layer: Layer, x: Shape, units: int) -> None:
+    """`units` is how many outputs the layer has, each with a weight for each input."""
     if len(x) > 1:
+        n = math.prod(x)
         raise Mistake(
             "rank",
             f"{layer.kind} reads a vector, and what comes in is {x[0]:,} maps of {show(x[1:])}",
-            f"add `flatten` before it ({math.prod(x):,} inputs, {weights:,} weights) or `global_mean_pool` ({x[0]:,} inputs)",
+            f"add `flatten` before it ({n:,} inputs, {n * units:,} weights)"
+            f" or `global_mean_pool` ({x[0]:,} inputs, {x[0] * units:,} weights)",
             [f"input: {show(x)}"],
+            guess=(units,),
         )

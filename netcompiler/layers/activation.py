@@ -1,0 +1,174 @@
+"""Activations: one function at every position, and softmax, which compares values with each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pydantic import Field
+
+from netcompiler.layers.layer import Cost, Layer, Reach, Shape, axis_index, pointwise_lines, total
+from netcompiler.options import Axis, NotNegative, Positive, Truth
+
+
+class Pointwise(Layer):  # no layer itself, so it has no docstring
+    family: ClassVar[str] = "activation"
+    keeps: ClassVar[str] = "output"  # enough where the derivative can be told from the value
+    each: ClassVar[int] = 0
+    """Operations, comparisons and functions in the formula."""
+
+    def operations(self) -> int:
+        return self.each
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        return Cost(work=self.operations() * math.prod(y))
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        yield from pointwise_lines(self.operations(), y)
+
+
+class Relu(Pointwise):
+    """Cuts off what is negative."""
+
+    formula: ClassVar[str] = "y = max(x, 0)"
+    example: ClassVar[str] = "relu"
+    each: ClassVar[int] = 1
+
+
+class Relu6(Pointwise):
+    """Cuts off what is negative or above 6."""
+
+    formula: ClassVar[str] = "y = min(max(x, 0), 6)"
+    example: ClassVar[str] = "relu6"
+    each: ClassVar[int] = 2
+
+
+class LeakyRelu(Pointwise):
+    """Makes negative values smaller by a factor, in place of cutting them off."""
+
+    formula: ClassVar[str] = "y = x if x > 0 else slope * x"
+    example: ClassVar[str] = "leaky_relu: 0.1"
+    each: ClassVar[int] = 2
+
+    slope: NotNegative = Field(description="the factor for negative values")
+
+
+class Elu(Pointwise):
+    """The identity above 0, and below it an exponential that levels off at -alpha."""
+
+    formula: ClassVar[str] = "y = x if x > 0 else alpha * (exp(x) - 1)"
+    example: ClassVar[str] = "elu"
+    each: ClassVar[int] = 4
+
+    alpha: Positive = Field(1.0, description="minus the value far below 0")
+
+
+class Selu(Pointwise):
+    """An elu whose two constants keep mean 0 and variance 1 from layer to layer."""
+
+    formula: ClassVar[str] = "y = 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))"
+    example: ClassVar[str] = "selu"
+    each: ClassVar[int] = 5
+
+
+class Sigmoid(Pointwise):
+    """Squashes every value into 0 to 1."""
+
+    formula: ClassVar[str] = "y = 1 / (1 + exp(-x))"
+    example: ClassVar[str] = "sigmoid"
+    each: ClassVar[int] = 4
+
+
+class Tanh(Pointwise):
+    """Squashes every value into -1 to 1."""
+
+    formula: ClassVar[str] = "y = tanh(x)"
+    example: ClassVar[str] = "tanh"
+    each: ClassVar[int] = 1
+
+
+class Softplus(Pointwise):
+    """A smooth relu."""
+
+    formula: ClassVar[str] = "y = log(1 + exp(x))"
+    example: ClassVar[str] = "softplus"
+    keeps: ClassVar[str] = "input"
+    each: ClassVar[int] = 3
+
+
+class Gelu(Pointwise):
+    """x times the probability that a normal variable lies below x."""
+
+    formula: ClassVar[str] = "y = 0.5 * x * (1 + erf(x / sqrt(2)));  approximate: 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
+    example: ClassVar[str] = "gelu"
+    keeps: ClassVar[str] = "input"
+
+    approximate: Truth = Field(False, description="the formula with tanh in place of erf")
+
+    def operations(self) -> int:
+        return 8 if self.approximate else 5
+
+
+class Silu(Pointwise):
+    """x times its sigmoid, also called swish."""
+
+    formula: ClassVar[str] = "y = x / (1 + exp(-x))"
+    example: ClassVar[str] = "silu"
+    keeps: ClassVar[str] = "input"
+    each: ClassVar[int] = 4
+
+
+class HardSwish(Pointwise):
+    """silu made of straight lines and a parabola."""
+
+    formula: ClassVar[str] = "y = x * min(max(x + 3, 0), 6) / 6"
+    example: ClassVar[str] = "hard_swish"
+    keeps: ClassVar[str] = "input"
+    each: ClassVar[int] = 5
+
+
+class HardSigmoid(Pointwise):
+    """A sigmoid made of three straight lines."""
+
+    formula: ClassVar[str] = "y = min(max(x + 3, 0), 6) / 6"
+    example: ClassVar[str] = "hard_sigmoid"
+    keeps: ClassVar[str] = "input"
+    each: ClassVar[int] = 4
+
+
+class Softmax(Layer):
+    """Makes probabilities: positive values that sum to 1, over all that comes in or along one axis."""
+
+    family: ClassVar[str] = "activation"
+    formula: ClassVar[str] = "y[i] = exp(x[i]) / sum over j of exp(x[j])"
+    example: ClassVar[str] = "softmax: {axis: channels}"
+    keeps: ClassVar[str] = "output"
+
+    axis: Axis = Field(None, description="channels, or the number of a side; without it, everything the layer below gives")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        [x] = inputs
+        self._length(x)
+        return x
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        """exp, sum and division for each value; a sum of n has n - 1 additions."""
+        values = math.prod(x)
+        return Cost(work=3 * values - values // self._length(x))
+
+    def reach(self, x: Shape) -> Reach | None:
+        if self.axis is None:
+            return None
+        extent = [1] * len(x)
+        extent[axis_index(self.axis, x, self.kind)] = self._length(x)
+        return Reach(tuple(extent[1:]), (1,) * (len(x) - 1))
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        sums = math.prod(x) // self._length(x)
+        yield f"sums: {sums:,} over {self._length(x):,} values each"
+        yield total("work", self.cost(x, y).work, f"3 * {math.prod(x):,} - {sums:,}")
+
+    def _length(self, x: Shape) -> int:
+        """How many values sum to 1."""
+        return math.prod(x) if self.axis is None else x[axis_index(self.axis, x, self.kind)]

@@ -1,0 +1,103 @@
+"""Merges: several values become one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pydantic import Field
+
+from netcompiler.diagnostics import Mistake
+from netcompiler.layers.layer import Cost, Layer, Shape, show
+from netcompiler.options import Several
+
+
+class _Merge(Layer):
+    """What all merges share."""
+
+    family: ClassVar[str] = "merge"
+
+    of: Several = Field(description="the names of what is merged; `above` and `input` are names too")
+
+    def facts(self, inputs: tuple[Shape, ...]) -> list[str]:
+        """The shapes that meet, by name."""
+        return [f"{name}: {show(x)}" for name, x in zip(self.of, inputs, strict=True)]
+
+    def check_rank(self, inputs: tuple[Shape, ...]) -> None:
+        if len({len(x) for x in inputs}) > 1:
+            help = "`flatten` and `global_mean_pool` make a vector of maps, `reshape` makes maps of a vector"
+            raise Mistake("shape-mismatch", f"{self.kind} meets values with different numbers of sides", help, self.facts(inputs))
+
+
+class Concat(_Merge):
+    """Puts the maps of all values behind one another; vectors are joined."""
+
+    formula: ClassVar[str] = "y = the channels of the first, then those of the second, ..."
+    example: ClassVar[str] = "concat: [above, input]"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        self.check_rank(inputs)
+        y = (sum(x[0] for x in inputs), *inputs[0][1:])
+        if len({x[1:] for x in inputs}) > 1:
+            sides = " and ".join(dict.fromkeys(show(x[1:]) for x in inputs))
+            help = "concat joins channels, so the sides must agree: change stride or padding above, or `crop` or `pad` one of them"
+            raise Mistake("shape-mismatch", f"concat meets maps of {sides}", help, self.facts(inputs), guess=y)
+        return y
+
+
+class Add(_Merge):
+    """Adds values of one shape, number by number."""
+
+    formula: ClassVar[str] = "y = a + b + ..."
+    example: ClassVar[str] = "add: [above, input]"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        self.check_rank(inputs)
+        y = min(inputs, key=lambda x: math.prod(x[1:]))  # the first of those with the smallest sides
+        for x in inputs:
+            if x != y:
+                message = f"add needs equal shapes, and meets {show(y)} and {show(x)}"
+                raise Mistake("shape-mismatch", message, projection(x, y), self.facts(inputs), guess=y)
+        return y
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        return Cost(work=(len(self.of) - 1) * math.prod(y))
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        yield f"work: {len(self.of) - 1} additions * {math.prod(y):,} outputs = {self.cost(x, y).work:,}"
+
+
+def projection(x: Shape, y: Shape) -> str:
+    """What gives x the shape of y: for maps, a 1x1 convolution where a whole stride does it."""
+    if len(x) == 1:
+        return f"`linear: {y[0]}` on the shortcut makes {y[0]} numbers of its {x[0]}"
+    strides = [-(-n // m) for n, m in zip(x[1:], y[1:], strict=True)]
+    if any(-(-n // s) != m for n, m, s in zip(x[1:], y[1:], strides, strict=True)):
+        return "change stride or padding until the sides agree, or `crop` or `pad` one of them"
+    same = len(set(strides)) == 1
+    stride = "" if set(strides) == {1} else f", stride: {strides[0] if same else strides}"
+    return f"a 1x1 convolution on the shortcut makes {show(y)} of its {show(x)}: conv: {{filters: {y[0]}, kernel: 1{stride}}}"
+
+
+class Multiply(_Merge):
+    """Multiplies values of one shape, number by number; a vector beside maps is a weight for each map."""
+
+    formula: ClassVar[str] = "y = a * b * ...;  a vector: y[m, x, y] = a[m, x, y] * b[m]"
+    example: ClassVar[str] = "multiply: [above, input]"
+    keeps: ClassVar[str] = "input"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        y = max(inputs, key=len)
+        for x in inputs:
+            if x not in (y, y[:1]):
+                message = f"multiply needs equal shapes, or a vector of {y[0]} beside maps, and meets {show(y)} and {show(x)}"
+                help = f"`linear: {y[0]}` gives such a vector" if len(x) == 1 else "change filters, stride or padding above"
+                raise Mistake("shape-mismatch", message, help, self.facts(inputs), guess=y)
+        return y
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        return Cost(work=(len(self.of) - 1) * math.prod(y))
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        yield f"work: {len(self.of) - 1} products * {math.prod(y):,} outputs = {self.cost(x, y).work:,}"

@@ -1,0 +1,157 @@
+"""Normalisation: over the batch, over groups of channels, over a whole picture, across neighbouring channels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pydantic import Field
+
+from netcompiler.diagnostics import Mistake
+from netcompiler.layers.layer import (
+    Cost,
+    Layer,
+    Parameter,
+    Reach,
+    Shape,
+    divisors,
+    need_maps,
+    parameter,
+    parameter_lines,
+    pointwise_lines,
+    total,
+)
+from netcompiler.layers.window import Window
+from netcompiler.options import Count, Number, Part, Positive, Truth
+
+
+class _Norm(Layer):
+    """What layers share that subtract a mean and divide by a deviation."""
+
+    family: ClassVar[str] = "normalisation"
+    keeps: ClassVar[str] = "input"
+
+    epsilon: Positive = Field(1e-5, description="added to the variance")
+    affine: Truth = Field(True, description="a learned weight and bias behind it")
+
+    def _affine(self, *shape: int) -> tuple[Parameter, ...]:
+        return (parameter("weight", *shape), parameter("bias", *shape)) if self.affine else ()
+
+
+class BatchNorm(_Norm):
+    """Gives each channel mean 0 and variance 1 over the batch; inference uses running averages of both.
+    The momentum is PyTorch's, the weight of the new value: Keras' 0.99 is 0.01 here."""
+
+    formula: ClassVar[str] = "y = w[n] * (x - mean[n]) / sqrt(var[n] + epsilon) + b[n];  running += momentum * (new - running)"
+    example: ClassVar[str] = "batch_norm"
+
+    momentum: Part = Field(0.1, description="weight of the new value in the running averages")
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        running = (parameter("running_mean", x[0], learnable=False), parameter("running_var", x[0], learnable=False))
+        return *self._affine(x[0]), *running
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        """In inference it is one product and one addition."""
+        return Cost(work=2 * math.prod(y))
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        yield from parameter_lines(self.parameters(x))
+        yield from pointwise_lines(2, y)
+
+
+class _PictureNorm(_Norm):
+    """What norms share that are computed from one picture, in inference too."""
+
+    def reach(self, x: Shape) -> Reach | None:
+        return None
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        """A value: mean 1, variance 3, difference, quotient, weight, bias; a set of values: epsilon and root."""
+        return Cost(work=self._each() * math.prod(y) + 2 * self._sets())
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        yield from parameter_lines(self.parameters(x))
+        yield f"sets: {self._sets()} of {math.prod(x) // self._sets():,} values, each with its mean and variance"
+        yield total("work", self.cost(x, y).work, f"{self._each()} * {math.prod(y):,}", f"2 * {self._sets()}")
+
+    def _each(self) -> int:
+        return 8 if self.affine else 6
+
+    def _sets(self) -> int:
+        return 1
+
+
+class GroupNorm(_PictureNorm):
+    """Gives each group of channels of a picture mean 0 and variance 1."""
+
+    formula: ClassVar[str] = "y = w[n] * (x - mean[group]) / sqrt(var[group] + epsilon) + b[n]"
+    example: ClassVar[str] = "group_norm: 32"
+
+    groups: Count = Field(description="how many groups the channels are cut into")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        [x] = inputs
+        if x[0] % self.groups:
+            raise Mistake(
+                "groups",
+                f"{self.groups} groups do not divide {x[0]} channels",
+                f"groups must be one of {divisors(x[0])}",
+                option="groups",
+                guess=x,
+            )
+        return x
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return self._affine(x[0])
+
+    def _sets(self) -> int:
+        return self.groups
+
+
+class LayerNorm(_PictureNorm):
+    """Gives everything of one picture together mean 0 and variance 1; each value has its own weight and bias."""
+
+    formula: ClassVar[str] = "y = w[n, x, y] * (x - mean) / sqrt(var + epsilon) + b[n, x, y]"
+    example: ClassVar[str] = "layer_norm"
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return self._affine(*x)
+
+
+class Lrn(Layer):
+    """Local response normalisation: divides by a power of the squares in the neighbouring channels, at each position.
+    Frameworks disagree about its four numbers, so none has a default."""
+
+    family: ClassVar[str] = "normalisation"
+    formula: ClassVar[str] = "b[n] = a[n] / (k + alpha * sum over the size channels around n of a^2)^beta"
+    example: ClassVar[str] = "lrn: {size: 5, alpha: 1e-4, beta: 0.75, k: 2}"
+    keeps: ClassVar[str] = "input"
+
+    size: Count = Field(description="channels in the sum: the channel itself and as many on either side, so an odd number")
+    alpha: Positive = Field(description="weight of the sum")
+    beta: Positive = Field(description="the power")
+    k: Number = Field(description="added to the sum: 2 in AlexNet's paper, 1 in Caffe and PyTorch")
+    divide: Truth = Field(False, description="divide alpha by size, as Caffe and PyTorch do")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        [x] = inputs
+        need_maps(self, x)
+        if self.size % 2 == 0:
+            help = f"use {self.size - 1} or {self.size + 1}"
+            raise Mistake("lrn-size", f"{self.size} channels have none in the middle", help, option="size", guess=x)
+        return x
+
+    def cost(self, x: Shape, y: Shape) -> Cost:
+        """Squares and their sum; then alpha, k, power and quotient for each output."""
+        return Cost(work=2 * self._terms(x) + 3 * math.prod(y))
+
+    def explain(self, x: Shape, y: Shape) -> Iterable[str]:
+        yield f"channels read: {self._terms(x):,} for {math.prod(y):,} outputs"
+        yield total("work", self.cost(x, y).work, f"2 * {self._terms(x):,}", f"3 * {math.prod(y):,}")
+
+    def _terms(self, x: Shape) -> int:
+        """How many squares all sums have; a sum at the border has fewer."""
+        side = self.size // 2
+        return Window(self.size, 1, side, side).taps(x[0]) * math.prod(x[1:])
