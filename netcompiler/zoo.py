@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from netcompiler.diagnostics import did_you_mean
+from netcompiler.source import Mapping, Source, parse
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE / "specs", HERE.parent / "specs")
@@ -30,6 +31,14 @@ def read(name: str) -> tuple[str, str]:
         hint = did_you_mean(name, names())
         raise LookupError(f"there is no net called `{name}` in the zoo" + (f": {hint}" if hint else "; `netc zoo` lists them"))
     return path.read_text(encoding="utf-8"), shown(path)
+
+
+def variants(name: str) -> list[str]:
+    """The variants of a net, in the order of its file."""
+    text, path = read(name)
+    root = parse(Source(path, text))
+    listed = root.entries.get("variants") if isinstance(root, Mapping) else None
+    return list(listed.entries) if isinstance(listed, Mapping) else []
 
 
 def shown(path: Path) -> str:

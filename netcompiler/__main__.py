@@ -1,0 +1,7 @@
+"""`python -m netcompiler` is `netc`."""
+
+import sys
+
+from netcompiler.cli import main
+
+sys.exit(main())

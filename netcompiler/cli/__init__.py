@@ -1,0 +1,83 @@
+"""The command `netc`: one file per verb, imported when it is asked for, so that a short answer stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+VERBS = {
+    "check": "everything that can be known about a net without running it",
+    "diff": "two nets, layer by layer",
+    "expand": "the flat spec, each value with where it came from",
+    "layers": "the layers of the language, or one of them with its options and formula",
+    "zoo": "the nets that come with netc",
+    "new": "write a commented spec to start from",
+    "schema": "the JSON Schema of the language, for editors",
+}
+FINE, FAULTY, REFUSED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+
+class Refusal(Exception):
+    """What netc cannot begin with: wrong usage, an unreadable file."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _forgive_encodings()
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except Refusal as refusal:
+        print(f"netc: {refusal}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # what is still buffered has no reader, and Python flushes once more on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def _run(words: list[str]) -> int:
+    match words:
+        case [] | ["-h" | "--help" | "help"]:
+            print(_help())
+            return FINE if words else REFUSED
+        case ["-V" | "--version" | "version"]:
+            print(f"netc {version()}")
+            return FINE
+        case ["help", verb, *_]:
+            return _run([verb, "--help"])
+        case [verb, *rest] if verb in VERBS:
+            status: int = importlib.import_module(f"netcompiler.cli.{verb}").main(rest)
+            return status
+    from netcompiler.diagnostics import did_you_mean
+
+    raise Refusal(f"there is no verb `{words[0]}`: {did_you_mean(words[0], VERBS)}")
+
+
+def version() -> str:
+    from importlib.metadata import version
+
+    return version("netc")
+
+
+def _help() -> str:
+    verbs = "\n".join(f"  {verb:<8} {line}" for verb, line in VERBS.items())
+    return f"""usage: netc VERB …
+
+{verbs}
+
+`netc VERB --help` tells the rest; `netc check resnet:50` is a good start.
+Exit status: 0 fine, 1 the spec has errors or is over a budget, 2 wrong usage or an unreadable file."""
+
+
+def _forgive_encodings() -> None:
+    """A terminal that lacks a character gets a question mark instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")

@@ -1,0 +1,67 @@
+"""The command line of one verb: argparse with suggestions, and the arguments that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import NoReturn
+
+from netcompiler.diagnostics import did_you_mean
+
+SPEC = "a net of the zoo (resnet), a file (my/net.yaml), or - for standard input; :VARIANT picks a variant"
+
+
+class Parser(argparse.ArgumentParser):
+    def __init__(self, verb: str, description: str) -> None:
+        super().__init__(prog=f"netc {verb}", description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        word = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+        hint = did_you_mean(word[1], self._option_string_actions) if word else ""
+        super().error(f"{message}; {hint}" if hint.startswith("did") else message)
+
+    def add_spec(self, name: str = "spec") -> None:
+        self.add_argument(name, metavar="SPEC", help=SPEC)
+
+    def add_settings(self) -> None:
+        self.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="override a variable or a dotted field, such as classes=10 or train.batch=32; may be given again",
+        )
+
+
+def converter(read: Callable[[str], int], expected: str) -> Callable[[str], int]:
+    """An argparse type that says what it expects."""
+
+    def convert(text: str) -> int:
+        try:
+            return read(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"`{text}` is not {expected}") from None
+
+    return convert
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+count = converter(_positive, "a whole number, 1 or more")
+
+
+def depth(text: str) -> int | None:
+    return None if text == "all" else converter(_positive, "a whole number, 1 or more, or all")(text)
+
+
+def sides(text: str) -> tuple[int, ...]:
+    """HxW, or T for a net with one side."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8}){0,2}", text):
+        raise argparse.ArgumentTypeError(f"`{text}` is no size: write it as 480x640")
+    return tuple(map(int, text.split("x")))

@@ -1,0 +1,25 @@
+"""What the stream that netc writes to can show."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+from netcompiler.diagnostics import Style
+
+NARROWEST = 20
+
+
+def width(stream: TextIO) -> int | None:
+    """Its columns; None where nothing limits them, as in a file or a pipe. COLUMNS overrides."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted):
+        return max(NARROWEST, int(wanted))
+    if not stream.isatty():
+        return None
+    return max(NARROWEST, os.get_terminal_size(stream.fileno()).columns)
+
+
+def style(stream: TextIO) -> Style:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Style(stream.isatty() and not plain)

@@ -1,0 +1,90 @@
+"""An estimate of the memory that a net takes, in bytes, before there is a plan: float32, nothing in place, nothing recomputed."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import NamedTuple
+
+from netcompiler.graph import Graph, Node
+
+BYTES = 4
+
+
+class Footprint(NamedTuple):
+    """`live` is the largest sum of activations that inference holds at once, `kept` what the backward pass reads again."""
+
+    batch: int
+    parameters: int
+    activations: int
+    live: int
+    gradients: int
+    state: int
+    kept: int
+
+    @property
+    def inference(self) -> int:
+        return self.parameters + self.live
+
+    @property
+    def training(self) -> int:
+        return self.parameters + self.gradients + self.state + self.kept
+
+
+def footprint(graph: Graph, batch: int = 1, slots: int = 1) -> Footprint:
+    """`slots`: how many numbers the optimizer holds for each parameter."""
+    learnable = BYTES * sum(node.params for node in graph)
+    buffers = BYTES * sum(node.buffers for node in graph)
+    return Footprint(
+        batch=batch,
+        parameters=learnable + buffers,
+        activations=batch * sum(_bytes(node) for node in graph if _root(node) is node),
+        live=batch * _live(graph),
+        gradients=learnable,
+        state=slots * learnable,
+        kept=batch * _kept(graph),
+    )
+
+
+def _bytes(node: Node) -> int:
+    return BYTES * math.prod(node.shape)
+
+
+def _root(node: Node) -> Node:
+    """The node whose memory this one's output lies in."""
+    while node.layer and node.layer.view:
+        node = node.inputs[0]
+    return node
+
+
+def _live(graph: Graph) -> int:
+    """Walks through inference, freeing each value behind its last reader; outputs stay."""
+    steps = [node for node in graph if node.only != "train"]
+    last = {_root(node): at for at, node in enumerate(steps)}
+    for at, node in enumerate(steps):
+        last |= {_root(x): at for x in node.inputs}
+    last |= {_root(output.node): len(steps) for output in graph.outputs}
+    freed: defaultdict[int, int] = defaultdict(int)
+    for node, at in last.items():
+        freed[at] += _bytes(node)
+    live = peak = sum(_bytes(node) for node in graph.inputs if node in last)
+    for at, node in enumerate(steps):
+        live += _bytes(node) if _root(node) is node else 0
+        peak = max(peak, live)
+        live -= freed[at]
+    return peak
+
+
+def _kept(graph: Graph) -> int:
+    """Each value once, however many layers read it again; an index is a byte an output."""
+    values: set[Node] = set()
+    indices = 0
+    for node in graph:
+        keeps = node.layer.keeps if node.layer else "nothing"
+        if keeps == "input":
+            values |= {_root(x) for x in node.inputs}
+        elif keeps == "output":
+            values.add(_root(node))
+        elif keeps == "index":
+            indices += math.prod(node.shape)
+    return sum(_bytes(node) for node in values) + indices

@@ -1,0 +1,1 @@
+"""What netc prints about a net: tables, totals, explanations, JSON. Pure functions from a graph to text."""

@@ -1,0 +1,44 @@
+"""The whole report on a net, as text and as Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+
+from netcompiler.diagnostics import Style
+from netcompiler.footprint import Footprint
+from netcompiler.graph import Graph
+from netcompiler.report import summary, table
+from netcompiler.report.columns import as_markdown as as_markdown_table
+from netcompiler.totals import totals
+
+UNFINISHED = "The rest, and the totals, need the errors mended first."
+
+
+def as_text(graph: Graph, memory: Footprint, depth: int | None, width: int | None, style: Style) -> str:
+    above = summary.as_text([(summary.title(graph), summary.first_sentence(graph.doc))], width, style)
+    middle = table.text_table(graph, depth, width, style)
+    if graph.broken:
+        return _joined(above, middle, [UNFINISHED])
+    figures = summary.aligned(summary.total_figures(totals(graph)), width)
+    return _joined(
+        above,
+        middle,
+        summary.as_text(summary.output_facts(graph), width, style),
+        summary.as_text(figures, width, style),
+        summary.memory_table(memory, width, style),
+        textwrap.wrap(summary.memory_rule(memory), width or summary.WIDEST),
+    )
+
+
+def as_markdown(graph: Graph, memory: Footprint, depth: int | None) -> str:
+    above = [f"## {summary.title(graph)}", *([""] if graph.doc else []), *graph.doc.splitlines()]
+    middle = table.markdown_table(graph, depth)
+    if graph.broken:
+        return _joined(above, middle, [UNFINISHED])
+    figures = [f"- {name}: **{count:,}** {remark}" for name, count, remark in summary.total_figures(totals(graph))]
+    outputs = [f"- output: {text}" for _, text in summary.output_facts(graph)]
+    return _joined(above, middle, [*outputs, *figures], as_markdown_table(summary.memory_columns(memory)), [summary.memory_rule(memory)])
+
+
+def _joined(*parts: list[str]) -> str:
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"

@@ -1,0 +1,60 @@
+"""One layer, or one scope, with the formulas that give its figures."""
+
+from __future__ import annotations
+
+import difflib
+
+from netcompiler.diagnostics import Style, did_you_mean
+from netcompiler.graph import Graph, Node
+from netcompiler.layers.layer import show
+from netcompiler.report import figures, summary
+from netcompiler.report.description import described
+
+
+def members(graph: Graph, name: str) -> list[Node]:
+    """The layer of that name, or those of the scope; raises LookupError."""
+    found = [node for node in (*graph.inputs, *graph) if node.name == name or node.name.startswith(f"{name}.")]
+    if not found:
+        known = [node.name for node in (*graph.inputs, *graph)] + list(graph.scopes)
+        raise LookupError(f"there is no layer `{name}` in {summary.title(graph)}" + _hint(name, known))
+    return found
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1, 0.6)
+    return f": {did_you_mean(name, close)}" if close else "; the table at --depth all lists them"
+
+
+def as_text(graph: Graph, name: str, width: int | None, style: Style) -> str:
+    return "\n".join(_one(graph, node, width, style) for node in members(graph, name))
+
+
+def _one(graph: Graph, node: Node, width: int | None, style: Style) -> str:
+    what = described(node.layer) if node.layer else "an input of the net"
+    facts = [
+        (node.name, what),
+        ("  written", ", ".join([str(node.place), *map(str, reversed(node.calls))])),
+        *(("  input" if at == 0 else "", f"{show(x.shape)} from {x.name}") for at, x in enumerate(node.inputs)),
+        ("  output", f"{show(node.shape)}{_readers(graph, node)}"),
+        ("  field", _field(graph, node)),
+    ]
+    lines = summary.as_text(facts, width, style)
+    if node.layer:
+        lines += ["", *(f"  {line}" for line in node.layer.formula.split("\n") if line)]
+        lines += [f"  {line}" for line in node.layer.explain(node.inputs[0].shape, node.shape)]
+        lines += [f"  FLOPs: 2 * {node.cost.macs:,} MACs + {node.cost.work:,} other operations = {node.cost.flops:,}"]
+    return "\n".join(lines) + "\n"
+
+
+def _readers(graph: Graph, node: Node) -> str:
+    names = [reader.name for reader in graph if node in reader.inputs]
+    names += [f"the output {output.name}" for output in graph.outputs if output.node is node]
+    return f" to {', '.join(names)}" if names else ""
+
+
+def _field(graph: Graph, node: Node) -> str:
+    reach = graph.fields[node]
+    if reach is None:
+        return "the whole input"
+    size, _, step = figures.field(reach).partition("/")
+    return f"{size} cells of the input, {step} from one output to the next"
