@@ -10,6 +10,7 @@ from functools import cached_property
 from netcompiler.diagnostics import Call
 from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape
 from netcompiler.options import Options
+from netcompiler.source import Node as Written
 from netcompiler.source import Place
 
 
@@ -25,6 +26,8 @@ class Node:
     calls: tuple[Call, ...] = ()
     only: str = ""
     """`train` where only training needs the node."""
+    options: Written | None = None
+    """The options as the file has them, with values in place of `$`."""
 
     @property
     def kind(self) -> str:

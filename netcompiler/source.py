@@ -133,15 +133,17 @@ def resolve(text: str) -> Value:
     return text
 
 
-def parse(source: Source) -> Node:
-    """The one document of a source; raises SpecError at the first thing that is not YAML as netc reads it."""
+def parse(source: Source, shown: Source | None = None) -> Node:
+    """The one document of a source; raises SpecError at the first thing that is not YAML as netc reads it.
+
+    Places point into `shown`, where that is another text of the same lines and columns."""
     if len(source.text) > MAX_BYTES:
         raise _error(source, 1, 1, "too-large", f"this file is larger than {MAX_BYTES // 1_000_000} MB", "")
     loader: Any = getattr(yaml, "CLoader", yaml.Loader)
     try:
-        return _Builder(source).build(yaml.parse(source.text, Loader=loader))
+        return _Builder(shown or source).build(yaml.parse(source.text, Loader=loader))
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(source, error) from None
+        raise _syntax_error(shown or source, error) from None
     except yaml.reader.ReaderError as error:
         before = source.text[: error.position]
         line, column = before.count("\n") + 1, error.position - before.rfind("\n")

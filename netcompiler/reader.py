@@ -1,0 +1,326 @@
+"""Nodes of a file -> options: short forms, unknown and missing keys, choices, and pydantic's errors in plain words.
+
+It knows how options are written, not what they mean. Read next: document.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from netcompiler.diagnostics import Call, Diagnostic, Mistake, did_you_mean
+from netcompiler.expression import parse_formula, show_value
+from netcompiler.options import Expect, Formula, NameMap, OneOf, Options, Registry, Structure
+from netcompiler.source import Items, Mapping, Node, Place, Scalar, plain
+
+Model = TypeVar("Model", bound=Options)
+
+
+class Findings:
+    """The diagnostics of one load, at most one for each place."""
+
+    def __init__(self) -> None:
+        self.list: list[Diagnostic] = []
+        self.places: set[tuple[object, int, int, str]] = set()
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        place = diagnostic.place
+        key = (place.source, place.line, place.column, diagnostic.severity)
+        if key not in self.places:
+            self.places.add(key)
+            self.list.append(diagnostic)
+
+    def error(self, code: str, place: Place, message: str, help: str = "", facts: Iterable[str] = ()) -> None:
+        self.add(Diagnostic(code, place, message, tuple(facts), help))
+
+    @property
+    def errors(self) -> int:
+        return sum(d.severity == "error" for d in self.list)
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    return field.alias or name
+
+
+@cache
+def fields_of(model: type[Options]) -> dict[str, FieldInfo]:
+    """The fields of a model by the key that a file writes."""
+    return {key_of(name, field): field for name, field in model.model_fields.items()}
+
+
+@cache
+def required_of(model: type[Options]) -> tuple[str, ...]:
+    return tuple(key for key, field in fields_of(model).items() if field.is_required())
+
+
+def mark_of(field: FieldInfo, sort: type[Any]) -> Any:
+    """The marker of a sort on a field, or None."""
+    return next((mark for mark in field.metadata if isinstance(mark, sort)), None)
+
+
+@cache
+def _section(annotation: Any) -> type[Options] | None:
+    """The model that a field holds, when it holds one that is no choice."""
+    if get_origin(annotation) in (Union, UnionType):
+        inner = [arg for arg in get_args(annotation) if arg is not NoneType]
+        return _section(inner[0]) if len(inner) == 1 else None
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        return annotation
+    return None
+
+
+def section_of(field: FieldInfo) -> type[Options] | None:
+    return None if mark_of(field, OneOf) else _section(field.annotation)
+
+
+def read_fields(
+    model: type[Options], node: Node | None, at: Place, what: str, findings: Findings, extra: Iterable[str] = ()
+) -> Mapping | None:
+    """The options as a mapping: F2's short form written out, unknown and missing keys and nulls reported."""
+    mapping = written_out(model, node, at, what, findings)
+    if mapping is None:
+        return None
+    fine = True
+    known = fields_of(model)
+    for key, value in mapping.entries.items():
+        if key not in known and key not in extra:
+            findings.error(
+                "unknown-option",
+                mapping.key(key),
+                f"{what} has no option `{key}`",
+                did_you_mean(key, known) if known else f"{what} has no options",
+            )
+            fine = False
+        elif key in known and is_null(value):
+            findings.error("null", mapping.key(key), f"`{key}` has no value", f"write one after the colon, or leave `{key}` out")
+            fine = False
+    missing = [key for key in required_of(model) if key not in mapping.entries]
+    if missing and fine:
+        words = " and ".join(f"`{key}`" for key in missing)
+        findings.error("missing-option", at, f"{what} needs {words}", hint(model, missing))
+    return mapping if fine and not missing else None
+
+
+def hint(model: type[Options], missing: list[str]) -> str:
+    described = [f"{key}: {fields_of(model)[key].description}" for key in missing if fields_of(model)[key].description]
+    return "; ".join(described)
+
+
+def written_out(model: type[Options], node: Node | None, at: Place, what: str, findings: Findings) -> Mapping | None:
+    if node is None or is_null(node):
+        return Mapping(at, {}, {})
+    if isinstance(node, Mapping):
+        return node
+    required = required_of(model)
+    if len(required) == 1:
+        return Mapping(node.place, {required[0]: node}, {required[0]: node.place})
+    if not fields_of(model):
+        findings.error("short-form", node.place, f"{what} has no options", f"write `{what}` alone")
+    elif required:
+        words = ", ".join(required)
+        findings.error(
+            "short-form",
+            node.place,
+            f"{what} needs more than one value: {words}",
+            f"write {what}: {{{', '.join(f'{key}: …' for key in required)}}}",
+        )
+    else:
+        keys = ", ".join(fields_of(model))
+        findings.error("short-form", node.place, f"say which option of {what} this is", f"write {what}: {{option: value}}; it has {keys}")
+    return None
+
+
+def is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def read_options(
+    model: type[Model], node: Node | None, at: Place, what: str, findings: Findings, calls: tuple[Call, ...] = ()
+) -> Model | None:
+    """Options as an instance of their model, or None after an error, or while something in them is still `$`."""
+    before = findings.errors
+    mapping = read_fields(model, node, at, what, findings)
+    if mapping is None:
+        return None
+    known = fields_of(model)
+    data: dict[str, Any] = {}
+    waiting: set[str] = set()
+    for key, value in mapping.entries.items():
+        field = known[key]
+        if mark_of(field, Structure):
+            data[key] = None
+            continue
+        if value.dynamic:
+            waiting.add(key)
+        if not value.dynamic or has_parts(field):
+            data[key] = read_value(field, key, value, mapping.key(key), findings)
+    if findings.errors > before:
+        return None
+    try:
+        built = model.model_validate(data)
+    except ValidationError as error:
+        _explain(model, mapping, waiting, error, what, findings, calls)
+        return None
+    return None if waiting else built
+
+
+def has_parts(field: FieldInfo) -> bool:
+    """Whether a field's value is options of its own, so that it is read part by part."""
+    return bool(mark_of(field, OneOf) or mark_of(field, NameMap) or section_of(field))
+
+
+def read_value(field: FieldInfo, key: str, node: Node, at: Place, findings: Findings) -> Any:
+    """The value of one field, with choices and sections as instances."""
+    if choice := mark_of(field, OneOf):
+        return _read_choices(choice, key, node, findings)
+    if names := mark_of(field, NameMap):
+        return _read_names(names, key, node, findings)
+    if model := section_of(field):
+        return read_options(model, node, at, key, findings)
+    if mark_of(field, Formula) and isinstance(node, Scalar):
+        return node.raw if _formula_is_fine(node, findings) else None
+    return plain(node)
+
+
+def _read_choices(choice: OneOf, key: str, node: Node, findings: Findings) -> Any:
+    if not choice.many:
+        return read_choice(choice.registry, node, findings)
+    if not isinstance(node, Items):
+        findings.error("wrong-type", node.place, f"{key} is a list", f"write {key}: [{_show(node)}]")
+        return None
+    return [read_choice(choice.registry, item, findings) for item in node.items]
+
+
+def _read_names(names: NameMap, key: str, node: Node, findings: Findings) -> Any:
+    if not isinstance(node, Mapping):
+        findings.error("wrong-type", node.place, f"{key} maps names to options", f"write {key}: {{name: {{option: value}}}}")
+        return None
+    return {name: read_options(names.model, value, node.key(name), f"{key}.{name}", findings) for name, value in node.entries.items()}
+
+
+def read_choice(registry: Registry, node: Node, findings: Findings) -> Options | None:
+    """A kind, or {kind: options}."""
+    if isinstance(node, Scalar) and node.dynamic:
+        return None
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        kind, options, place = node.value, None, node.place
+    elif isinstance(node, Mapping) and len(node.entries) == 1:
+        [(kind, options)] = node.entries.items()
+        place = node.key(kind)
+    else:
+        findings.error(
+            "wrong-type",
+            node.place,
+            f"a {registry.noun} is a kind, or one kind with its options",
+            f"write one of {', '.join(sorted(registry))}, or {{kind: options}}",
+        )
+        return None
+    if kind not in registry:
+        findings.error("unknown-kind", place, f"there is no {registry.noun} `{kind}`", did_you_mean(kind, registry))
+        return None
+    built: Options | None = read_options(registry[kind], options, place, kind, findings)
+    return built
+
+
+def _formula_is_fine(node: Scalar, findings: Findings) -> bool:
+    try:
+        parse_formula(node.raw)
+    except Mistake as mistake:
+        findings.add(mistake.at(text_place(node)))
+        return False
+    return True
+
+
+def text_place(node: Scalar) -> Place:
+    """Where the text of a scalar begins: behind its quote."""
+    if not node.quoted or node.place.line != node.place.end_line:
+        return node.place
+    return node.place._replace(column=node.place.column + 1)
+
+
+def _explain(
+    model: type[Options],
+    mapping: Mapping,
+    waiting: set[str],
+    error: ValidationError,
+    what: str,
+    findings: Findings,
+    calls: tuple[Call, ...],
+) -> None:
+    """One diagnostic for each option that pydantic refuses, at the deepest place that the file has."""
+    seen: dict[str, list[Any]] = {}
+    for one in error.errors(include_url=False, include_context=False):
+        key = str(one["loc"][0]) if one["loc"] else ""
+        if not (one["type"] == "missing" and key in waiting):
+            seen.setdefault(key, []).append(one)
+    for key, errors in seen.items():
+        value = mapping.entries.get(key)
+        if value is None:
+            findings.add(Diagnostic("wrong-type", mapping.place, f"{what}: {errors[0]['msg']}", calls=calls))
+            continue
+        node = max((deepest(mapping, one["loc"]) for one in errors), key=lambda found: found[1])[0]
+        expect = mark_of(fields_of(model)[key], Expect)
+        words = expect.words if expect else errors[0]["msg"]
+        where = f"{key} of {what}" if what != key else key
+        findings.add(Diagnostic("wrong-type", node.place, f"{where} must be {words}, not {_show(node)}", (), lookalike(node), calls=calls))
+
+
+def deepest(node: Node, path: tuple[Any, ...]) -> tuple[Node, int]:
+    """The node that a pydantic path leads to, and how deep it is; steps that the file lacks are union members."""
+    depth = 0
+    for step in path:
+        if isinstance(node, Mapping) and step in node.entries:
+            node = node.entries[step]
+            depth += 1
+        elif isinstance(node, Items) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+            depth += 1
+    return node, depth
+
+
+def _show(node: Node) -> str:
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Items):
+        text = f"[{', '.join(_show(item) for item in node.items)}]"
+        return text if len(text) <= 40 else f"a list of {len(node.items)}"
+    assert isinstance(node, Scalar)
+    if isinstance(node.value, str):
+        text = node.value if len(node.value) <= 40 else node.value[:39] + "…"
+        return f'the text "{" ".join(text.split())}"'
+    return show_value(node.value)
+
+
+LOOKALIKES = (
+    (r"[-+]?0[0-9]+", "a number has no leading zeros: write {whole}"),
+    (r"0x[0-9A-Fa-f]+", "hexadecimal is text here: write {hex}"),
+    (r"0o[0-7]+", "octal is text here: write {octal}"),
+    (r"[0-9]+(_[0-9]+)+", "underscores make it a text: write {plain}"),
+    (r"[0-9]+(:[0-9]+)+", "`:` makes it a text (no base-60 numbers here)"),
+    (r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "infinity and not-a-number are text here: write a finite number"),
+    (r"(?i)yes|no|on|off|True|False|TRUE|FALSE", "truths are written true and false"),
+)
+
+
+def lookalike(node: Node) -> str:
+    """Help for texts that look like a number or truth."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return ""
+    text = node.value
+    if node.quoted and re.fullmatch(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?|true|false", text):
+        return "quotes make it a text: write it without them"
+    for pattern, help in LOOKALIKES:
+        if re.fullmatch(pattern, text):
+            return help.format(
+                whole=text.lstrip("+0") or "0",
+                hex=int(text, 16) if text.startswith("0x") else "",
+                octal=int(text, 8) if text.startswith("0o") else "",
+                plain=text.replace("_", ""),
+            )
+    return ""
