@@ -89,16 +89,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
+COLOURS = {"bold": "1", "dim": "2", "red": "1;31", "yellow": "33", "blue": "34", "cyan": "36", "green": "32"}
+
+
 class Style:
     """Colours for a terminal, or nothing."""
-
-    CODES = {"bold": "1", "dim": "2", "red": "1;31", "yellow": "33", "blue": "34", "cyan": "36", "green": "32"}
 
     def __init__(self, colour: bool = False) -> None:
         self.colour = colour
 
     def __call__(self, name: str, text: str) -> str:
-        return f"\x1b[{self.CODES[name]}m{text}\x1b[0m" if self.colour and text else text
+        return f"\x1b[{COLOURS[name]}m{text}\x1b[0m" if self.colour and text else text
 
 
 def as_text(diagnostics: Iterable[Diagnostic], style: Style | None = None) -> str:

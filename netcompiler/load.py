@@ -71,7 +71,7 @@ class _Loader:
         source = self.find(name, Path.cwd())
         tree = self.extended(source, ())
         uses = Uses()
-        self.other_variants(tree, uses)
+        self.check_as_written(tree, uses)
         tree = self.chosen(tree, variant, place)
         for text in settings:
             tree = override(tree, *setting(text))
@@ -149,17 +149,19 @@ class _Loader:
             tree = override(tree, path, value, variant.key(path))
         return tree
 
-    def other_variants(self, tree: Mapping, uses: Uses) -> None:
-        """Every variant is checked as written; those that replace more than variables are read too."""
+    def check_as_written(self, tree: Mapping, uses: Uses) -> None:
+        """The file and all its variants are read, whichever is asked for: a mistake or a use anywhere counts."""
         vars = tree.entries.get("vars")
         variants = tree.entries.get("variants")
+        known = vars.entries if isinstance(vars, Mapping) else {}
+        read_document(tree, self.findings, uses)
         for variant in variants.entries.values() if isinstance(variants, Mapping) else ():
             try:
                 changed = self.with_settings(tree, variant)
             except Misplaced as found:
                 self.findings.add(found.mistake.at(found.place))
                 continue
-            if isinstance(variant, Mapping) and any(not isinstance(vars, Mapping) or path not in vars.entries for path in variant.entries):
+            if isinstance(variant, Mapping) and not known.keys() >= variant.entries.keys():
                 read_document(changed, self.findings, uses)
 
     def unused(self, uses: Uses) -> None:

@@ -65,7 +65,8 @@ def override(tree: Mapping, path: str, value: Node, place: Place) -> Mapping:
 def _same_type(name: str, old: Node, new: Node) -> None:
     before, now = exact(old), exact(new)
     if sort_of(before) != sort_of(now):
-        message = f"the variable `{name}` is {sort_of(before)} ({show_value(before)}), and {show_value(now) if now is not None else 'null'} is {sort_of(now)}"
+        shown = "null" if now is None else show_value(now)
+        message = f"the variable `{name}` is {sort_of(before)} ({show_value(before)}), and {shown} is {sort_of(now)}"
         raise Misplaced(Mistake("wrong-type", message, "a variable keeps its type"), new.place)
 
 
