@@ -6,6 +6,8 @@ An error about an option says "must be " and these words; the schema shows them 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,18 +61,36 @@ PoolPadding: TypeAlias = Annotated[
     Expect("a whole number, 0 or more, a list with one number or [before, after] for each side, or one of same, valid"),
 ]
 Rounding: TypeAlias = Annotated[Literal["floor", "ceil", "exact"], Expect("one of floor, ceil, exact")]
-Axis: TypeAlias = Annotated[
-    Literal["channels"] | Annotated[int, Field(ge=0, le=2)] | None, Expect("channels, or the number of a side: 0, 1 or 2")
-]
+Axis: TypeAlias = Annotated[Literal["channels"] | Annotated[int, Field(ge=0, le=2)], Expect("channels, or the number of a side: 0, 1 or 2")]
+AnyAxis: TypeAlias = Annotated[Axis | None, Expect("channels, or the number of a side: 0, 1 or 2")]
 Several: TypeAlias = Annotated[list[str], Field(min_length=2), Expect("a list of two names or more")]
 
 
-class Registry(dict[str, Any]):
-    """Kinds by name, and what messages call one of them."""
+class Registry(Mapping[str, Any]):
+    """Kinds by name, and what messages call one of them. The modules that fill it are imported when it is first looked into."""
 
-    def __init__(self, noun: str) -> None:
-        super().__init__()
+    def __init__(self, noun: str, *modules: str) -> None:
         self.noun = noun
+        self._modules = modules
+        self._kinds: dict[str, Any] = {}
+
+    def add(self, kind: str, model: Any) -> None:
+        self._kinds[kind] = model
+
+    def __getitem__(self, kind: str) -> Any:
+        return self._filled()[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._filled())
+
+    def __len__(self) -> int:
+        return len(self._filled())
+
+    def _filled(self) -> dict[str, Any]:
+        modules, self._modules = self._modules, ()
+        for module in modules:
+            import_module(module)
+        return self._kinds
 
 
 class OneOf(NamedTuple):
@@ -110,7 +130,7 @@ class Kind(Options):
         if "registry" in cls.__dict__ or not cls.__doc__ or cls.__name__.startswith("_"):
             return
         cls.kind = cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-        cls.registry[cls.kind] = cls
+        cls.registry.add(cls.kind, cls)
 
 
 class Structure:

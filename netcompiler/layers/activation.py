@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netcompiler.layers.layer import Cost, Layer, Reach, Shape, axis_index, pointwise_lines, total
-from netcompiler.options import Axis, NotNegative, Positive, Truth
+from netcompiler.options import AnyAxis, NotNegative, Positive, Truth
 
 
 class Pointwise(Layer):  # no layer itself, so it has no docstring
@@ -145,7 +145,7 @@ class Softmax(Layer):
     example: ClassVar[str] = "softmax: {axis: channels}"
     keeps: ClassVar[str] = "output"
 
-    axis: Axis = Field(None, description="channels, or the number of a side; without it, everything the layer below gives")
+    axis: AnyAxis = Field(None, description="channels, or the number of a side; without it, everything the layer below gives")
 
     def shape(self, *inputs: Shape) -> Shape:
         [x] = inputs

@@ -93,7 +93,7 @@ class Pad(Layer):
     def _margins(self, x: Shape) -> list[tuple[int, int]]:
         if self.sides != 0:
             need_maps(self, x)
-        return edges(self.channels, 1, "channels") + edges(self.sides, len(x) - 1, "sides")
+        return edges([self.channels], 1, "channels") + edges(self.sides, len(x) - 1, "sides")
 
 
 class Crop(Layer):
@@ -153,9 +153,9 @@ class Slice(Layer):
         yield f"{self._where()}: {len(stretch)} of them, from {stretch[0]} to {stretch[-1]}"
 
     def _stretch(self, x: Shape) -> tuple[int, range]:
-        axis = axis_index(self.axis or "channels", x, self.kind)
+        axis = axis_index(self.axis, x, self.kind)
         n = x[axis]
-        for option, value in (("end", self.end), ("begin", self.begin)):
+        for option, value in (("begin", self.begin), ("end", self.end)):
             if not -n <= value <= n:
                 message = f"{option} {value} lies outside the {n} of {self._where()}"
                 raise Mistake("slice", message, f"use -{n} to {n}", [f"input: {show(x)}"], option=option)

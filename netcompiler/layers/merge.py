@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netcompiler.diagnostics import Mistake
-from netcompiler.layers.layer import Cost, Layer, Shape, show
+from netcompiler.layers.layer import Cost, Layer, Shape, pointwise_lines, show
 from netcompiler.options import Several
 
 
@@ -65,7 +65,7 @@ class Add(_Merge):
         return Cost(work=(len(self.of) - 1) * math.prod(y))
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
-        yield f"work: {len(self.of) - 1} additions * {math.prod(y):,} outputs = {self.cost(x, y).work:,}"
+        yield from pointwise_lines(len(self.of) - 1, y)
 
 
 def projection(x: Shape, y: Shape) -> str:
@@ -100,4 +100,4 @@ class Multiply(_Merge):
         return Cost(work=(len(self.of) - 1) * math.prod(y))
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
-        yield f"work: {len(self.of) - 1} products * {math.prod(y):,} outputs = {self.cost(x, y).work:,}"
+        yield from pointwise_lines(len(self.of) - 1, y)

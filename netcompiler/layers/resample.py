@@ -74,7 +74,7 @@ class Upsample(_Resample):
             yield f"side {axis}: {n} * {s} = {y[1 + axis]}"
         if work := self.cost(x, y).work:
             cells = math.prod(self._neighbours(x))
-            yield total("work", work, f"({cells} products and {cells - 1} additions) * {math.prod(y):,}")
+            yield total("work", work, f"({cells} products + {cells - 1} additions) * {math.prod(y):,}")
 
     def _neighbours(self, x: Shape) -> tuple[int, ...]:
         """How many cells of each side one output reads."""

@@ -27,14 +27,15 @@ class Window(NamedTuple):
         return (self.kernel - 1) * self.dilation + 1
 
     def size(self, n: int) -> int:
-        """M = (N + low + high - K) / S + 1, rounded; with ceil no window begins past the input or its leading pad."""
-        if self.same:
-            return -(-n // self.stride)
-        room = n + self.low + self.high - self.extent
-        if self.rounding != "ceil":
-            return room // self.stride + 1
-        size = -(-room // self.stride) + 1
-        return size - 1 if (size - 1) * self.stride >= n + self.low else size
+        """M = (N + low + high - K) / S + 1, rounded."""
+        return -(-n // self.stride) if self.same else self._whole(n) + self._cut(n)
+
+    def _whole(self, n: int) -> int:
+        return (n + self.low + self.high - self.extent) // self.stride + 1
+
+    def _cut(self, n: int) -> bool:
+        """Whether ceil adds a window for the remainder: not one that would begin past the input or its leading pad."""
+        return self.rounding == "ceil" and self.remainder(n) > 0 and self._whole(n) * self.stride < n + self.low
 
     def remainder(self, n: int) -> int:
         """What the division in the size formula leaves."""
@@ -49,7 +50,8 @@ class Window(NamedTuple):
         if self.same:
             return f"ceil({self.quotient(n)}) = {self.size(n)}"
         rounding = "" if self.rounding == "exact" else self.rounding
-        return f"{rounding}({self.quotient(n)}) + 1 = {self.size(n)}"
+        beyond = " - 1 behind the input" if rounding == "ceil" and self.remainder(n) and not self._cut(n) else ""
+        return f"{rounding}({self.quotient(n)}) + 1{beyond} = {self.size(n)}"
 
     def taps(self, n: int) -> int:
         """How many taps of all windows meet a cell of the input."""
@@ -100,7 +102,8 @@ class Windowed(Layer):  # no layer itself, so it has no docstring
         sides = self.sides(x)
         lost = [w.unread(n) for n, w in zip(x[1:], sides, strict=True)]
         if any(lost):
-            message = f"the last {show(lost)} cells of the {show(x[1:])} input are never read"
+            ends = " and ".join(f"{cells} of side {axis}" for axis, cells in enumerate(lost) if cells)
+            message = f"cells at the end of the {show(x[1:])} input are never read: {ends}"
             help = "rounding: ceil reads them, rounding: exact makes this an error"
             if any(w.same for w in sides):
                 help = "a larger kernel reads them"
