@@ -12,11 +12,13 @@ BYTES = 4
 
 
 class Footprint(NamedTuple):
-    """`live` is the largest sum of activations that inference holds at once, `kept` what the backward pass reads again."""
+    """`needed` are the parameters without those that only training needs, `live` is the largest sum of activations that
+    inference holds at once, `kept` what the backward pass reads again."""
 
     batch: int
     parameters: int
     activations: int
+    needed: int
     live: int
     gradients: int
     state: int
@@ -24,7 +26,7 @@ class Footprint(NamedTuple):
 
     @property
     def inference(self) -> int:
-        return self.parameters + self.live
+        return self.needed + self.live
 
     @property
     def training(self) -> int:
@@ -34,16 +36,20 @@ class Footprint(NamedTuple):
 def footprint(graph: Graph, batch: int = 1, slots: int = 1) -> Footprint:
     """`slots`: how many numbers the optimizer holds for each parameter."""
     learnable = BYTES * sum(node.params for node in graph)
-    buffers = BYTES * sum(node.buffers for node in graph)
     return Footprint(
         batch=batch,
-        parameters=learnable + buffers,
+        parameters=sum(map(_parameters, graph)),
         activations=batch * sum(_bytes(node) for node in graph if _root(node) is node),
+        needed=sum(_parameters(node) for node in graph if node.only != "train"),
         live=batch * _live(graph),
         gradients=learnable,
         state=slots * learnable,
         kept=batch * _kept(graph),
     )
+
+
+def _parameters(node: Node) -> int:
+    return BYTES * (node.params + node.buffers)
 
 
 def _bytes(node: Node) -> int:

@@ -15,6 +15,7 @@ from netcompiler.footprint import Footprint
 from netcompiler.graph import Graph
 from netcompiler.report import document, explanation, figures
 from netcompiler.report.as_json import as_json
+from netcompiler.scan import scan
 
 FORMATS = ("text", "json", "markdown", "github", "sarif")
 
@@ -25,6 +26,9 @@ def main(words: Sequence[str]) -> int:
         raise Refusal("--explain prints text only: leave --format out")
     loaded = load(args.spec, args.set)
     graph, found = loaded.graph, list(loaded.diagnostics)
+    if graph and args.scan:
+        graph, mistakes = scan(graph, args.scan)
+        found += mistakes
     memory = None
     if graph:
         memory = estimate(graph, loaded.recipe, args.batch)

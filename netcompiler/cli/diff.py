@@ -13,7 +13,7 @@ from netcompiler.report import difference
 def main(words: Sequence[str]) -> int:
     args = _parser().parse_args(words)
     old, new = load(args.old, args.set), load(args.new, args.set)
-    faults = [d for d in (*old.diagnostics, *new.diagnostics) if d.severity == "error"]
+    faults = [*old.errors, *new.errors]
     if faults or not old.graph or not new.graph:
         remarks.write(faults)
         return FAULTY

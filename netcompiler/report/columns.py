@@ -57,14 +57,13 @@ def _span(widths: Sequence[int]) -> int:
 
 
 def _narrow(columns: list[Column], width: int | None) -> list[Column]:
-    """Takes what is too much from the widest column that may give, one character at a time."""
+    """Takes what is too much from the columns that may give, from left to right; those that keep their ends give last."""
     widths = [column.width for column in columns]
-    floors = [column.narrowest for column in columns]
-    excess = 0 if width is None else max(0, _span(widths) - width)
-    for _ in range(excess):
-        spare = [have - floor for have, floor in zip(widths, floors, strict=True)]
-        if max(spare) > 0:
-            widths[spare.index(max(spare))] -= 1
+    excess = 0 if width is None else _span(widths) - width
+    for at in sorted(range(len(columns)), key=lambda at: columns[at].keep == "end"):
+        given = min(max(0, excess), widths[at] - columns[at].narrowest)
+        widths[at] -= given
+        excess -= given
     return [column.cut(room) for column, room in zip(columns, widths, strict=True)]
 
 

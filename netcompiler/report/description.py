@@ -8,6 +8,8 @@ from pydantic_core import to_jsonable_python
 
 from netcompiler.options import Options
 
+MERGED = "of"
+
 
 def described(kind: Options) -> str:
     """conv 64, kernel 7, stride 2, padding 3, bias false"""
@@ -15,12 +17,17 @@ def described(kind: Options) -> str:
     return f"{getattr(kind, 'kind', '')} {options}".strip()
 
 
+def option_names(options: Options) -> list[tuple[str, str]]:
+    """Each option's attribute and its key in the file; they differ where the key is a method's name."""
+    return [(name, field.alias or name) for name, field in type(options).model_fields.items()]
+
+
 def _chosen(kind: Options) -> list[tuple[str, Any]]:
-    """The options that differ from their defaults; the first one without a default needs no name."""
+    """The options that differ from their defaults; the first one without a default needs no name. What is merged is no choice."""
     fields = type(kind).model_fields
-    chosen = [(name, getattr(kind, name)) for name, field in fields.items() if field.is_required() or getattr(kind, name) != field.default]
     first = next((name for name, field in fields.items() if field.is_required()), None)
-    return [("" if name == first else name, value) for name, value in chosen]
+    chosen = ((name, key, getattr(kind, name)) for name, key in option_names(kind) if name != MERGED)
+    return [("" if name == first else key, value) for name, key, value in chosen if name == first or value != fields[name].default]
 
 
 def value_text(value: Any) -> str:
@@ -38,5 +45,5 @@ def value_text(value: Any) -> str:
 
 def plain_options(options: Options) -> dict[str, Any]:
     """All options, defaults too, as JSON has them."""
-    plain: dict[str, Any] = to_jsonable_python({name: getattr(options, name) for name in type(options).model_fields})
+    plain: dict[str, Any] = to_jsonable_python({key: getattr(options, name) for name, key in option_names(options)})
     return plain

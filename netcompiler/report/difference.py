@@ -17,7 +17,7 @@ from netcompiler.graph import Graph, Node
 from netcompiler.layers.layer import show
 from netcompiler.report import figures, summary
 from netcompiler.report.columns import Column, as_lines, fit
-from netcompiler.report.description import described, value_text
+from netcompiler.report.description import MERGED, described, value_text
 from netcompiler.report.rows import scope
 from netcompiler.totals import Totals, macs, totals
 
@@ -91,14 +91,15 @@ def _changed(old: Node, new: Node, partner: Mapping[Node, Node | None], above: M
     facts += _turned("params", f"{old.params:,}", f"{new.params:,}")
     facts += _turned("MACs", f"{macs([old]):,}", f"{macs([new]):,}")
     name = new.name if old.name == new.name else f"{old.name} -> {new.name}"
-    return Change("~", name, f"{new.kind}: {'; '.join(facts)}") if facts else None
+    what = f"{new.kind}: " if new.layer else ""
+    return Change("~", name, what + "; ".join(facts)) if facts else None
 
 
 def _options(old: Node, new: Node) -> Iterator[str]:
     if old.layer is None or new.layer is None:
         return
     for option in type(new.layer).model_fields:
-        if option != "of":  # names, which _inputs compares
+        if option != MERGED:  # names, which _inputs compares
             yield from _turned(option, value_text(getattr(old.layer, option)), value_text(getattr(new.layer, option)))
 
 

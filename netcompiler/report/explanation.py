@@ -6,7 +6,7 @@ import difflib
 
 from netcompiler.diagnostics import Style, did_you_mean
 from netcompiler.graph import Graph, Node
-from netcompiler.layers.layer import show
+from netcompiler.layers.layer import show, total
 from netcompiler.report import figures, summary
 from netcompiler.report.description import described
 
@@ -32,18 +32,23 @@ def as_text(graph: Graph, name: str, width: int | None, style: Style) -> str:
 def _one(graph: Graph, node: Node, width: int | None, style: Style) -> str:
     what = described(node.layer) if node.layer else "an input of the net"
     facts = [
-        (node.name, what),
         ("  written", ", ".join([str(node.place), *map(str, reversed(node.calls))])),
         *(("  input" if at == 0 else "", f"{show(x.shape)} from {x.name}") for at, x in enumerate(node.inputs)),
         ("  output", f"{show(node.shape)}{_readers(graph, node)}"),
         ("  field", _field(graph, node)),
     ]
-    lines = summary.as_text(facts, width, style)
-    if node.layer:
-        lines += ["", *(f"  {line}" for line in node.layer.formula.split("\n") if line)]
-        lines += [f"  {line}" for line in node.layer.explain(node.inputs[0].shape, node.shape)]
-        lines += [f"  FLOPs: 2 * {node.cost.macs:,} MACs + {node.cost.work:,} other operations = {node.cost.flops:,}"]
-    return "\n".join(lines) + "\n"
+    heading = summary.as_text([(node.name, what)], width, style)
+    return "\n".join([*heading, *summary.as_text(facts, width, style), *_formulas(node)]) + "\n"
+
+
+def _formulas(node: Node) -> list[str]:
+    if node.layer is None:
+        return []
+    lines = ["", node.layer.formula, *node.layer.explain(node.inputs[0].shape, node.shape)]
+    macs, work, _ = node.cost
+    if macs or work:
+        lines.append(total("FLOPs", node.cost.flops, f"2 * {macs:,} MACs" if macs else "", f"{work:,} other operations" if work else ""))
+    return [f"  {line}".rstrip() for line in lines]
 
 
 def _readers(graph: Graph, node: Node) -> str:
@@ -57,4 +62,4 @@ def _field(graph: Graph, node: Node) -> str:
     if reach is None:
         return "the whole input"
     size, _, step = figures.field(reach).partition("/")
-    return f"{size} cells of the input, {step} from one output to the next"
+    return f"{size} cell{'s' * (size != '1')} of the input, {step} from one output to the next" if size else "one number"

@@ -72,7 +72,7 @@ def aligned(figures: Sequence[Figure], width: int | None) -> list[Fact]:
 
 def memory_columns(memory: Footprint) -> list[Column]:
     parts = (
-        ("parameters", memory.parameters, memory.parameters),
+        ("parameters", memory.needed, memory.parameters),
         ("gradients", 0, memory.gradients),
         ("optimizer", 0, memory.state),
         ("activations", memory.live, memory.kept),

@@ -14,6 +14,7 @@ from netcompiler.totals import macs
 
 LAYOUTS = (
     ("name", "layer", "input", "output", "params", "MACs", "field", "share"),
+    ("name", "layer", "input", "output", "params", "MACs", "field"),
     ("name", "layer", "input", "output", "~params", "~MACs", "field", "share"),
     ("name", "layer", "output", "~params", "~MACs", "field", "share"),
     ("name", "layer", "output", "~params", "~MACs", "share"),
@@ -22,6 +23,7 @@ LAYOUTS = (
     ("name", "output", "~params"),
 )
 BAR = 12
+MOST_OF_A_LAYER = 20
 
 
 def text_table(graph: Graph, depth: int | None, width: int | None, style: Style) -> list[str]:
@@ -41,10 +43,9 @@ def _columns(rows: Sequence[Row], whole: int) -> dict[str, Column]:
     def cells(text: Callable[[Row], str]) -> tuple[str, ...]:
         return tuple(map(text, rows))
 
-    kind = max((len(row.what) for row in rows), default=0)
     return {
         "name": Column("name", cells(lambda row: row.name), least=14, keep="end", tint="bold"),
-        "layer": Column("layer", cells(lambda row: row.detail), least=max(kind, 8), keep="parts"),
+        "layer": Column("layer", cells(lambda row: row.detail), least=_least(rows), keep="parts"),
         "input": Column("input", cells(lambda row: row.reads), least=12, tint="cyan"),
         "output": Column("output", cells(lambda row: row.output), right=True),
         "params": Column("params", cells(lambda row: figures.exact(row.params)), right=True),
@@ -55,6 +56,12 @@ def _columns(rows: Sequence[Row], whole: int) -> dict[str, Column]:
         "share": Column("share", cells(lambda row: figures.percent(row.macs, whole)), right=True),
         "bar": Column("", _bars(rows), tint="blue"),
     }
+
+
+def _least(rows: Sequence[Row]) -> int:
+    """Room for what comes before the first comma of each layer, and a sign that there is more."""
+    heads = (row.detail.partition(", ") for row in rows)
+    return min(MOST_OF_A_LAYER, max((len(head) + len(", …" if comma else "") for head, comma, _ in heads), default=0))
 
 
 def _bars(rows: Sequence[Row]) -> tuple[str, ...]:
