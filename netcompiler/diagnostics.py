@@ -73,6 +73,11 @@ class Mistake(Exception):
         self.span = span
         self.guess = guess  # the output shape to go on with, so that later mistakes are found too
 
+    def moved(self, offset: int) -> Mistake:
+        """The same in a longer text, in which the one it speaks of begins so many characters later."""
+        span = self.span and (self.span[0] + offset, self.span[1])
+        return Mistake(self.code, self.message, self.help, self.facts, self.option, span, self.guess)
+
     def at(self, place: Place, calls: tuple[Call, ...] = (), severity: str = "error") -> Diagnostic:
         if self.span and place.line == place.end_line:
             place = place.part(*self.span)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netcompiler.diagnostics import Mistake, did_you_mean
-from netcompiler.expression import ID, TAKEN, Expression, parse_formula, parse_template, parse_value
+from netcompiler.expression import Expression, parse_template, parse_value
+from netcompiler.formula import parse_formula
+from netcompiler.grammar import ID, TAKEN
 from netcompiler.layers import KINDS
 from netcompiler.layers.layer import Layer
 from netcompiler.options import Columns, Formula, ItemList, SlotMap
@@ -555,12 +557,12 @@ class _Reader:
                 self.findings.add(mistake.at(text_place(node)))
 
     def _names(self, expression: Expression, node: Scalar, scope: Scope) -> None:
-        for term in expression.root.names():
-            binding = scope.ids.get(term.leaf)
+        for name, span in expression.names():
+            binding = scope.ids.get(name)
             if binding:
                 self.uses.used.add(binding)
-            elif term.leaf not in scope.words():
-                self.findings.add(_unknown_name(term.leaf, scope, (term.at, term.length)).at(text_place(node)))
+            elif name not in scope.words():
+                self.findings.add(_unknown_name(name, scope, span).at(text_place(node)))
 
 
 def given_arguments(item: Item, block: BlockDefinition) -> dict[str, Node]:

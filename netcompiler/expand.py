@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from netcompiler.arithmetic import show_value, sort_of
 from netcompiler.diagnostics import Call, Mistake, did_you_mean
 from netcompiler.document import MERGES, NAME, BlockDefinition, Item, Net, OutputDefinition, Slot, given_arguments
-from netcompiler.expression import fill, parse_template, parse_value, show_value, sort_of
+from netcompiler.expression import fill, parse_template, parse_value
 from netcompiler.flow import Around, Frame, Scope, Sight, Unknown, Value
 from netcompiler.graph import Graph, Node, Output
 from netcompiler.layers import KINDS

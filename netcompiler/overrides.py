@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from netcompiler.arithmetic import show_value, sort_of
 from netcompiler.diagnostics import Mistake, did_you_mean
-from netcompiler.expression import show_value, sort_of
 from netcompiler.options import BlockMap, NameMap, OneOf, Options, OutputMap, Registry, Structure, Values
 from netcompiler.reader import fields_of, mark_of, required_of, section_of
 from netcompiler.schema import Block, Document, OutputOptions

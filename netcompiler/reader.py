@@ -14,8 +14,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from netcompiler.arithmetic import show_value
 from netcompiler.diagnostics import Call, Diagnostic, Mistake, did_you_mean
-from netcompiler.expression import parse_formula, show_value
+from netcompiler.formula import parse_formula
 from netcompiler.options import Expect, Formula, NameMap, OneOf, Options, Registry, Structure
 from netcompiler.source import Items, Mapping, Node, Place, Scalar, plain
 

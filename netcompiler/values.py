@@ -6,8 +6,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from netcompiler.arithmetic import Lookup, show_value
 from netcompiler.diagnostics import Mistake
-from netcompiler.expression import Lookup, parse_formula, parse_value, show_term, show_value, with_constants
+from netcompiler.expression import parse_value
+from netcompiler.formula import parse_formula, show_term, with_constants
 from netcompiler.options import Formula, Options, Structure
 from netcompiler.reader import fields_of, mark_of, text_place
 from netcompiler.source import Items, Mapping, Node, Place, Scalar

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from netcompiler.expression import operations, parse_formula
+from netcompiler.formula import operations, parse_formula
 from netcompiler.layers.layer import Cost, Layer, Shape
 from netcompiler.options import Expect, Formula
 
