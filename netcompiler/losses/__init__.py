@@ -1,6 +1,5 @@
-"""Every loss of the language. Importing this package fills LOSSES."""
+"""Every loss of the language."""
 
-from netcompiler.losses import classification, regression
 from netcompiler.losses.loss import LOSSES, Loss
 
-__all__ = ["LOSSES", "Loss", "classification", "regression"]
+__all__ = ["LOSSES", "Loss"]

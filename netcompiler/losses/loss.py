@@ -12,7 +12,7 @@ from netcompiler.options import Kind, Registry
 if TYPE_CHECKING:
     from netcompiler.layers.layer import Shape
 
-LOSSES = Registry("loss")
+LOSSES = Registry("loss", "netcompiler.losses.classification", "netcompiler.losses.regression")
 
 
 class Loss(Kind):

@@ -1,6 +1,5 @@
-"""Every optimizer of the language. Importing this package fills OPTIMIZERS."""
+"""Every optimizer of the language."""
 
-from netcompiler.optimisers import adaptive, momentum
 from netcompiler.optimisers.optimizer import OPTIMIZERS, Optimizer
 
-__all__ = ["OPTIMIZERS", "Optimizer", "adaptive", "momentum"]
+__all__ = ["OPTIMIZERS", "Optimizer"]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netcompiler.options import Kind, NotNegative, Positive, Registry, Truth
 
-OPTIMIZERS = Registry("optimizer")
+OPTIMIZERS = Registry("optimizer", "netcompiler.optimisers.momentum", "netcompiler.optimisers.adaptive")
 
 
 class Optimizer(Kind):

@@ -3,13 +3,23 @@
 Read next: recipe.py.
 """
 
-from netcompiler.recipe.augmentation import AUGMENTATIONS, Augmentation
-from netcompiler.recipe.data import DATA, Column, Data
-from netcompiler.recipe.initialiser import INITIALISERS, Initialiser
-from netcompiler.recipe.normalization import NORMALIZATIONS, Normalization
+from netcompiler.recipe.families import (
+    AUGMENTATIONS,
+    DATA,
+    INITIALISERS,
+    NORMALIZATIONS,
+    SCHEDULES,
+    VIEWS,
+    Augmentation,
+    Column,
+    Data,
+    Initialiser,
+    Normalization,
+    Schedule,
+    Views,
+)
 from netcompiler.recipe.recipe import LayerSettings, Recipe
-from netcompiler.recipe.schedule import SCHEDULES, Schedule, WarmUp
-from netcompiler.recipe.view import VIEWS, Views
+from netcompiler.recipe.warmup import WarmUp
 from netcompiler.recipe.watch import EarlyStop, Metric
 
 __all__ = [

@@ -5,29 +5,17 @@ Every one yields pictures of the net's input size. What is not written is off.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from netcompiler.diagnostics import Mistake
-from netcompiler.options import Expect, Kind, NotNegative, Number, Positive, Probability, Registry, Whole
+from netcompiler.options import Expect, NotNegative, Number, Positive, Probability, Whole
+from netcompiler.recipe.families import Augmentation
 from netcompiler.recipe.ranges import MaybeAround0, MaybeAround1, Parts, PositiveInterval
 
 if TYPE_CHECKING:
     from netcompiler.layers.layer import Shape
-
-AUGMENTATIONS = Registry("augmentation")
-
-
-class Augmentation(Kind):
-    """Base of all augmentations."""
-
-    registry: ClassVar[Registry] = AUGMENTATIONS
-    mixes: ClassVar[bool] = False
-    """Joins pictures of a batch, and their targets. Of several such, each batch draws one."""
-
-    def fits(self, x: Shape) -> None:
-        """Raises Mistake where inputs of this shape cannot be augmented so."""
 
 
 class _OfPictures(Augmentation):

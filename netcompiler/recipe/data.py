@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from netcompiler.diagnostics import Mistake
-from netcompiler.options import Count, Expect, Kind, MaybeCount, MaybeText, Names, Registry, Text
-
-DATA = Registry("data set")
+from netcompiler.options import Count, Expect, MaybeCount, MaybeText, Names, Text
+from netcompiler.recipe.families import Column, Data
 
 MaybeNames = Annotated[list[Text] | None, Field(min_length=1), Expect("a list of names")]
-
-
-class Column(NamedTuple):
-    """A field of the data. In the shape None stands for what differs from picture to picture; no shape: the file says it."""
-
-    shape: tuple[int | None, ...] | None
-    classes: int | None = None
-    """The field is the number of one of so many classes."""
-    target: bool = False
-
-
-class Data(Kind):
-    """Base of all data."""
-
-    registry: ClassVar[Registry] = DATA
-
-    def yields(self) -> dict[str, Column]:
-        """The fields by name: first what goes into the net, then the targets."""
-        raise NotImplementedError
 
 
 class _Pictures(Data):

@@ -1,42 +1,16 @@
-"""How weights start. A weight has the axes [outputs, inputs, *taps]; fan_in = inputs * taps, fan_out = outputs * taps.
-
-Read next: layers say their own fans where the axes are in another order (conv_transpose).
-"""
+"""How weights start. A weight has the axes [outputs, inputs, *taps]; fan_in = inputs * taps, fan_out = outputs * taps."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netcompiler.diagnostics import Mistake
-from netcompiler.options import Expect, Kind, Number, Positive, Registry
+from netcompiler.options import Expect, Number, Positive
+from netcompiler.recipe.families import Initialiser
 from netcompiler.recipe.ranges import Around0
 
-if TYPE_CHECKING:
-    from netcompiler.layers.layer import Shape
-
-INITIALISERS = Registry("initialiser")
-
 Distribution = Annotated[Literal["normal", "uniform"], Expect("one of normal, uniform")]
-
-
-class Initialiser(Kind):
-    """Base of all initialisers."""
-
-    registry: ClassVar[Registry] = INITIALISERS
-    axes: ClassVar[int] = 1
-    """The fewest axes of a parameter that it can fill."""
-
-    def fits(self, w: Shape) -> None:
-        """Raises Mistake where a parameter of this shape cannot start so."""
-        if len(w) < self.axes:
-            raise Mistake(
-                "init-shape",
-                f"{self.kind} needs a parameter with {self.axes} axes or more, and this one has {len(w)}",
-                "take constant, normal or uniform",
-                [f"shape: {'x'.join(map(str, w))}"],
-            )
 
 
 class Constant(Initialiser):

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
 from netcompiler.diagnostics import Mistake
-from netcompiler.options import Expect, Kind, Number, Positive, Registry
+from netcompiler.options import Expect, Number, Positive
+from netcompiler.recipe.families import Normalization
 
 if TYPE_CHECKING:
     from netcompiler.layers.layer import Shape
-
-NORMALIZATIONS = Registry("normalization")
-
-
-class Normalization(Kind):
-    """Base of all normalizations."""
-
-    registry: ClassVar[Registry] = NORMALIZATIONS
-    formula = "y[c] = (x[c] - mean[c]) / std[c]"
-
-    def fits(self, x: Shape) -> None:
-        """Raises Mistake where the net's input has other channels."""
 
 
 class Auto(Normalization):

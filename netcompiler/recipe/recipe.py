@@ -1,9 +1,8 @@
 """The `train` section as a class: its fields are the YAML keys, and it is frozen.
 
-Read next: data.py, schedule.py, augmentation.py beside it; optimisers/ and losses/.
+Annotations here are no texts (no __future__ import): pydantic would compile them one by one, 3 ms at each start.
+Read next: families.py for what may be chosen, data.py, schedule.py, augmentation.py beside it; optimisers/ and losses/.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Sequence
@@ -29,12 +28,21 @@ from netcompiler.options import (
     Truth,
     Whole,
 )
-from netcompiler.recipe.augmentation import AUGMENTATIONS, Augmentation
-from netcompiler.recipe.data import DATA, Data
-from netcompiler.recipe.initialiser import INITIALISERS, Initialiser
-from netcompiler.recipe.normalization import NORMALIZATIONS, Normalization
-from netcompiler.recipe.schedule import SCHEDULES, Schedule, WarmUp
-from netcompiler.recipe.view import VIEWS, Views
+from netcompiler.recipe.families import (
+    AUGMENTATIONS,
+    DATA,
+    INITIALISERS,
+    NORMALIZATIONS,
+    SCHEDULES,
+    VIEWS,
+    Augmentation,
+    Data,
+    Initialiser,
+    Normalization,
+    Schedule,
+    Views,
+)
+from netcompiler.recipe.warmup import WarmUp
 from netcompiler.recipe.watch import EarlyStop, Metric
 
 UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

@@ -8,25 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from netcompiler.diagnostics import Mistake
-from netcompiler.options import Between, Expect, Kind, MaybeCount, MaybePositive, Options, Positive, Probability, Registry, Share, Whole
+from netcompiler.options import Between, Expect, Positive, Share, Whole
+from netcompiler.recipe.families import Schedule
 from netcompiler.recipe.watch import Watching
-
-SCHEDULES = Registry("schedule")
-
-
-class Schedule(Kind):
-    """Base of all schedules."""
-
-    registry: ClassVar[Registry] = SCHEDULES
-
-    def scale(self, e: float, epochs: float, history: Sequence[float] = ()) -> float:
-        """The factor of the rate; history is the watched figure of each validation so far."""
-        raise NotImplementedError
 
 
 class Constant(Schedule):
@@ -113,9 +101,7 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """The rate rises along half a wave to the optimizer's rate, and falls along another one. The momentum stays."""
 
-    formula = (
-        "wave(start, 1, e / T) up to T = rise * E, then wave(1, end, (e - T) / (E - T));  wave(a, b, t) = b + (a - b)(1 + cos(pi * t)) / 2"
-    )
+    formula = "wave(start, 1, e / T) to T = rise * E, wave(1, end, (e - T) / (E - T));  wave(a, b, t) = b + (a - b) * (1 + cos(pi * t)) / 2"
     example = "schedule: one_cycle"
 
     rise: Between = Field(0.3, description="share of all epochs in which it rises")
@@ -144,21 +130,3 @@ class Plateau(Watching, Schedule):
 def _wave(a: float, b: float, t: float) -> float:
     """From a at t = 0 to b at t = 1 along a cosine."""
     return b + (a - b) * (1 + math.cos(math.pi * t)) / 2
-
-
-class WarmUp(Options):
-    """A rise at the beginning, in front of any schedule: a factor that goes from `start` to 1 in a straight line."""
-
-    epochs: MaybePositive = Field(None, description="how long, in epochs")
-    steps: MaybeCount = Field(None, description="how long, in steps")
-    start: Probability = Field(0.01, description="the factor of the first step")
-
-    @model_validator(mode="after")
-    def _one_length(self) -> WarmUp:
-        if (self.epochs is None) == (self.steps is None):
-            raise Mistake("warmup", "warmup has one length, in epochs or in steps", "write warmup: {epochs: 5} or warmup: {steps: 500}")
-        return self
-
-    def scale(self, step: int, steps_per_epoch: float) -> float:
-        length = self.steps or (self.epochs or 0) * steps_per_epoch
-        return min(1, self.start + (1 - self.start) * step / length)

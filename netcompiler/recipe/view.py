@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from netcompiler.options import Kind, Registry
-
-VIEWS = Registry("test-time view")
-
-
-class Views(Kind):
-    """Base of all views."""
-
-    registry: ClassVar[Registry] = VIEWS
-    count: ClassVar[int]
-    """Views of each picture."""
+from netcompiler.recipe.families import Views
 
 
 class TenCrop(Views):

@@ -1,7 +1,5 @@
 """Metrics, and rules that wait for one of them to stop improving."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import Annotated, Literal
