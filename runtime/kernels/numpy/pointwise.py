@@ -1,0 +1,129 @@
+"""Maps: expressions of the scalar language, over the broadcast of their operands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from netcompiler.scalar import Expr, nodes, operands
+from runtime.kernels.numpy.frame import Array
+
+
+def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int]) -> None:
+    """All is computed before anything is written: a result may lie where an operand does."""
+    results, read = arrays[: len(exprs)], arrays[len(exprs) :]
+    with np.errstate(all="ignore"):  # infinity and NaN are answers
+        values = [_evaluate(expr, read, shape, y.dtype).astype(y.dtype) for expr, y in zip(exprs, results, strict=True)]
+    for y, value in zip(results, values, strict=True):
+        y[...] = value
+
+
+def _evaluate(expr: Expr, read: Sequence[Array], shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
+    number = _number(dtype, *(read[i].dtype for i in operands(expr)))
+    values: dict[Expr, Array] = {}
+    for node in nodes(expr):
+        args = [values[arg] for arg in node.args]
+        if node.op == "operand":
+            values[node] = read[node.leaf]
+        elif node.op == "index":
+            values[node] = _index(node.leaf, shape)
+        elif node.op == "literal":
+            values[node] = np.asarray(node.leaf, number)
+        elif node.op == "cast":
+            values[node] = _stored(args[0].astype(number), node.leaf).astype(number)
+        elif node.op == "uniform":
+            values[node] = _uniform(args[0]).astype(number)
+        elif node.op in TRUTHS:
+            values[node] = TRUTHS[node.op](*args)
+        elif node.op == "select":
+            values[node] = np.where(args[0], args[1].astype(number), args[2].astype(number))
+        else:
+            values[node] = np.asarray(NUMBERS[node.op](*(arg.astype(number, copy=False) for arg in args)))
+    return values[expr]
+
+
+def _number(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """What to compute in: the widest float that is read or written; float64 for whole numbers among themselves."""
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    return np.result_type(np.float32, *floats) if floats else np.dtype(np.float64)
+
+
+def _index(axis: int, shape: Sequence[int]) -> Array:
+    """Positions along an axis, to be broadcast over the others."""
+    apart = [1] * len(shape)
+    apart[axis] = shape[axis]
+    return np.arange(shape[axis]).reshape(apart)
+
+
+def _uniform(bits: Array) -> Array:
+    """The 24 highest bits, all that a float32 holds: equal numbers in either precision, and never 1."""
+    return np.asarray((bits >> 8) * 2.0**-24)
+
+
+STORAGE = {"f64": "f8", "f32": "f4", "f16": "f2", "i64": "i8", "i32": "i4", "u32": "u4", "u16": "u2", "u8": "u1", "b1": "?"}
+
+
+def _stored(a: Array, dtype: str) -> Array:
+    return _bfloat16(a) if dtype == "bf16" else a.astype(STORAGE[dtype])
+
+
+def _bfloat16(a: Array) -> Array:
+    """The upper half of a float32, rounded to the nearest, of two equally near to the even one."""
+    bits = a.astype(np.float32).view(np.uint32)
+    rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(a), np.nan, rounded.view(np.float32))
+
+
+def _sigmoid(a: Array) -> Array:
+    """1 / (1 + exp(-a)), with an exp that never overflows."""
+    e = np.exp(-np.abs(a))
+    return np.asarray(np.where(a < 0, e, 1) / (1 + e))
+
+
+def _softplus(a: Array) -> Array:
+    """log(1 + exp(a)), likewise."""
+    return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+TRUTHS: dict[str, Callable[..., Array]] = {
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+}
+
+NUMBERS: dict[str, Callable[..., Array]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "pow": np.power,
+    "max": np.maximum,
+    "min": np.minimum,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "isfinite": np.isfinite,
+    "floor": np.floor,
+    "abs": np.abs,
+    "sqrt": np.sqrt,
+    "rsqrt": lambda a: 1 / np.sqrt(a),
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "erf": lambda a: np.asarray(_erf(a)).astype(a.dtype),
+}
