@@ -10,7 +10,7 @@ from netcompiler.diagnostics import Diagnostic
 from netcompiler.footprint import Footprint
 from netcompiler.graph import Graph, Node
 from netcompiler.report import figures
-from netcompiler.totals import totals
+from netcompiler.totals import macs, totals
 
 
 class Budget(NamedTuple):
@@ -20,18 +20,25 @@ class Budget(NamedTuple):
     """Bytes of training."""
 
 
+class Figure(NamedTuple):
+    """What a net has of something, what it may have, how both are shown, and each layer's part."""
+
+    what: str
+    have: int
+    limit: int | None
+    show: Callable[[int], str]
+    part: Callable[[Node], int]
+
+
 def overruns(graph: Graph, memory: Footprint, budget: Budget) -> list[Diagnostic]:
     whole = totals(graph)
+    training = f"of memory for training at batch {memory.batch}"
     found = (
-        _over(graph, whole.params, budget.params, "{:,} params".format, lambda node: node.params),
-        _over(graph, whole.macs, budget.macs, "{:,} MACs".format, lambda node: 0 if node.only else node.cost.macs),
-        _over(graph, memory.training, budget.memory, _memory(memory.batch), _share_of_memory(memory)),
+        _over(graph, Figure("params", whole.params, budget.params, "{:,}".format, lambda node: node.params)),
+        _over(graph, Figure("MACs", whole.macs, budget.macs, "{:,}".format, lambda node: macs([node]))),
+        _over(graph, Figure(training, memory.training, budget.memory, figures.size, _share_of_memory(memory))),
     )
     return [diagnostic for diagnostic in found if diagnostic]
-
-
-def _memory(batch: int) -> Callable[[int], str]:
-    return lambda count: f"{figures.size(count)} of memory for training at batch {batch}"
 
 
 def _share_of_memory(memory: Footprint) -> Callable[[Node], int]:
@@ -41,15 +48,15 @@ def _share_of_memory(memory: Footprint) -> Callable[[Node], int]:
     return lambda node: round(4 * each * node.params) + 4 * memory.batch * math.prod(node.shape)
 
 
-def _over(graph: Graph, have: int, limit: int | None, say: Callable[[int], str], part: Callable[[Node], int]) -> Diagnostic | None:
-    if limit is None or have <= limit:
+def _over(graph: Graph, figure: Figure) -> Diagnostic | None:
+    if figure.limit is None or figure.have <= figure.limit:
         return None
-    heaviest = max(graph, key=part)
+    heaviest = max(graph, key=figure.part)
     return Diagnostic(
         "budget",
         heaviest.place,
-        f"{say(have)} are over the budget of {say(limit)}",
-        (f"{heaviest.name} takes most: {say(part(heaviest))}",),
+        f"{figure.show(figure.have)} {figure.what}, and the budget is {figure.show(figure.limit)}",
+        (f"{heaviest.name} takes most: {figure.show(figure.part(heaviest))}",),
         f"`--explain {heaviest.name}` shows how its figures come about",
         calls=heaviest.calls,
     )

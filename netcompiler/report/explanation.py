@@ -12,7 +12,7 @@ from netcompiler.report.description import described
 
 
 def members(graph: Graph, name: str) -> list[Node]:
-    """The layer of that name, or those of the scope; raises LookupError."""
+    """The layer of that name, or those of the scope; raises LookupError. A mere number resembles too many to guess."""
     found = [node for node in (*graph.inputs, *graph) if node.name == name or node.name.startswith(f"{name}.")]
     if not found:
         known = [node.name for node in (*graph.inputs, *graph)] + list(graph.scopes)
@@ -21,7 +21,7 @@ def members(graph: Graph, name: str) -> list[Node]:
 
 
 def _hint(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1, 0.6)
+    close = [] if name.isdigit() else difflib.get_close_matches(name, known, 1, 0.6)
     return f": {did_you_mean(name, close)}" if close else "; the table at --depth all lists them"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
@@ -26,7 +27,7 @@ def all_kinds(kinds: Kinds, width: int | None, style: Style) -> list[str]:
         about = tuple(summary.first_sentence(doc(kinds[name])) for name in names)
         columns = [Column("", tuple(name.ljust(max(map(len, kinds))) for name in names), tint="cyan"), Column("", about, least=10)]
         lines += [style("bold", family or "others"), *as_lines(fit([columns], width), style)[1:], ""]
-    return [*lines, "`netc layers NAME` shows one with its options and formula."]
+    return [*lines, *textwrap.wrap("`netc layers NAME` shows one with its options and formula.", width or summary.WIDEST)]
 
 
 def one_kind(kind: type[Layer], width: int | None, style: Style) -> list[str]:
@@ -44,5 +45,5 @@ def _options(kind: type[Layer]) -> Iterator[tuple[str, str]]:
         yield f"  {name}", f"{field.description or ''} ({'; '.join(filter(None, (expected, default)))})"
 
 
-def doc(kind: type[Layer]) -> str:
+def doc(kind: type[object]) -> str:
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split())

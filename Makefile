@@ -1,0 +1,40 @@
+# netc. `make` alone lists what can be made; each target needs Python 3.11 or newer and nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(NEW_ENOUGH) && echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/installed-core ## the environment in .venv, with .venv/bin/netc
+
+demo: setup ## what netc says about a small net, a layer of a large one, and two nets side by side
+	$(BIN)/netc check lenet
+	$(BIN)/netc check resnet:50 --explain layer2.0.conv2
+	$(BIN)/netc diff resnet:50 resnet:50-v1
+
+test: $(VENV)/installed-test ## the whole test suite
+	$(BIN)/python -m pytest -n auto $(PYTEST)
+
+check: $(VENV)/installed-check ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup ## how long netc check takes, beside torchinfo where PyTorch is there
+	$(BIN)/python tests/benchmarks/front_end.py
+
+# The stamps say that what pyproject.toml asks for is there: for netc itself, or with one of its extras.
+$(VENV)/installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(if $(filter-out core,$*),[$*])'
+	@touch $@
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'netc needs Python 3.11 or newer. Install one, or name it: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) $(NEW_ENOUGH) || { echo '$(PYTHON) is older than Python 3.11'; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'This Python makes no environments; on Debian: apt-get install python3-venv'; exit 1; }
