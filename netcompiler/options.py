@@ -112,7 +112,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True)
 
 
-class Formula(NamedTuple):
+class Formula:
     """Marks a text that is a formula over x."""
 
 
