@@ -55,5 +55,5 @@ def take(y: Array, x: Array, i: Array) -> None:
     y[...] = x[i.reshape(-1)]
 
 
-def constant(y: Array, *, shape: Sequence[int], value: float = 0, table: Sequence[float] | None = None) -> None:
+def constant(y: Array, *, shape: Sequence[int], dtype: str, value: float = 0, table: Sequence[float] | None = None) -> None:
     y[...] = value if table is None else np.reshape(table, shape)

@@ -12,17 +12,18 @@ from netcompiler.scalar import Expr, nodes, operands
 from runtime.kernels.numpy.frame import Array
 
 
-def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int]) -> None:
+def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str) -> None:
     """All is computed before anything is written: a result may lie where an operand does."""
     results, read = arrays[: len(exprs)], arrays[len(exprs) :]
     with np.errstate(all="ignore"):  # infinity and NaN are answers
-        values = [_evaluate(expr, read, shape, y.dtype).astype(y.dtype) for expr, y in zip(exprs, results, strict=True)]
+        values = [
+            _evaluate(expr, read, shape, _number(expr, read, y, dtype)).astype(y.dtype) for expr, y in zip(exprs, results, strict=True)
+        ]
     for y, value in zip(results, values, strict=True):
         y[...] = value
 
 
-def _evaluate(expr: Expr, read: Sequence[Array], shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
-    number = _number(dtype, *(read[i].dtype for i in operands(expr)))
+def _evaluate(expr: Expr, read: Sequence[Array], shape: Sequence[int], number: np.dtype[Any]) -> Array:
     values: dict[Expr, Array] = {}
     for node in nodes(expr):
         args = [values[arg] for arg in node.args]
@@ -45,10 +46,10 @@ def _evaluate(expr: Expr, read: Sequence[Array], shape: Sequence[int], dtype: np
     return values[expr]
 
 
-def _number(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
-    """What to compute in: the widest float that is read or written; float64 for whole numbers among themselves."""
-    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
-    return np.result_type(np.float32, *floats) if floats else np.dtype(np.float64)
+def _number(expr: Expr, read: Sequence[Array], y: Array, dtype: str) -> np.dtype[Any]:
+    """What to compute in: the plan's float; float64 for whole numbers among themselves, which it holds exactly."""
+    floats = any(a.dtype.kind == "f" for a in (y, *(read[i] for i in operands(expr))))
+    return np.dtype(STORAGE[dtype] if floats else np.float64)
 
 
 def _index(axis: int, shape: Sequence[int]) -> Array:
