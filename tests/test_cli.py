@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import readme
 
 from netcompiler import load, zoo
 from netcompiler.cli import VERBS, main
@@ -241,13 +242,36 @@ layers:
     flatten:        # small.yaml:8
   - name: linear_3  # 3
     linear:         # small.yaml:9
-      units: 10     # small.yaml:9 $classes
+      units: 10     # small.yaml:9 $classes, classes small.yaml:4
 loss: cross_entropy # small.yaml:10
 """
 
 
 def test_each_expanded_value_has_its_origin(ask: Ask) -> None:
     assert re.sub("  # ", " # ", ask("expand", "small.yaml").out) == EXPANDED
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["lenet"], r"input: \[1, 32, 32\] specs/lenet.yaml:\d+"),
+        (["lenet:caffe"], r"input: \[1, 28, 28\] specs/lenet.yaml:\d+"),
+        (["lenet", "--set", "input=[1, 36, 36]"], r"input: \[1, 36, 36\] --set"),
+        (["resnet:18"], r"filters: 64 specs/resnet.yaml:\d+ \$filters"),
+        (["vgg"], r"kernel: 3 specs/vgg.yaml:\d+ \$\(1 if small and index == 2 else 3\), small specs/vgg.yaml:\d+"),
+        (["lenet", "--set", "train.optimizer.sgd.rate=0.5"], "rate: 0.5 --set"),
+        (["lenet", "--set", "train.batch=7"], "batch: 7 --set"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_origins(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], line: str) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["expand", *words]) == 0
+    assert re.search(rf"^ *{line}$", re.sub(" +# ", " ", capsys.readouterr().out), re.MULTILINE)
+
+
+def test_the_origin_of_a_setting(ask: Ask) -> None:
+    assert re.search(r"units: 3 +# small.yaml:9 \$classes, classes --set\n", ask("expand", "small.yaml", "--set", "classes=3").out)
 
 
 def test_expanded_defaults(ask: Ask) -> None:
@@ -341,3 +365,13 @@ def test_a_terminal_without_unicode_gets_question_marks() -> None:
     done = process("check", "googlenet", env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "60"})
     assert done.returncode == 0
     assert "?" in done.stdout
+
+
+def test_the_readme_shows_what_netc_prints() -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.refreshed(text) == text, "run `python tests/readme.py`"
+
+
+def test_the_readme_lists_every_verb() -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert all(re.search(rf"\| `netc {verb}\b.*` \| {re.escape(line)} \|", text) for verb, line in VERBS.items())

@@ -20,5 +20,5 @@ def main(words: Sequence[str]) -> int:
     if loaded.errors or not loaded.graph:
         remarks.write(loaded.errors)
         return FAULTY
-    sys.stdout.write(expansion.as_text(loaded.graph, loaded.recipe, args.defaults))
+    sys.stdout.write(expansion.as_text(loaded.graph, loaded.recipe, args.set, args.defaults))
     return FINE

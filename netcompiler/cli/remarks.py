@@ -18,6 +18,8 @@ def write(found: Sequence[Diagnostic], notes: bool = False) -> None:
     counts += [f"{_many(hidden, 'note')}, which --notes shows"] if hidden else []
     texts = [as_text([d], terminal.style(sys.stderr)) for d in shown]
     sys.stdout.flush()
+    if counts and sys.stdout.isatty() and sys.stderr.isatty():
+        sys.stderr.write("\n")
     sys.stderr.write("\n".join([*texts, *([f"{'; '.join(counts)}\n"] if counts else [])]))
 
 

@@ -14,7 +14,8 @@ from netcompiler.graph import Graph, Node, Output
 from netcompiler.options import Kind, Options
 from netcompiler.recipe import Recipe
 from netcompiler.report.description import MERGED, option_names
-from netcompiler.source import Mapping, Place, Source, parse
+from netcompiler.report.origins import Origins, line
+from netcompiler.source import Mapping
 from netcompiler.source import Node as Written
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+*()-]*( [A-Za-z0-9_./+*()-]+)*")
@@ -27,25 +28,26 @@ class Line(NamedTuple):
     origin: str = ""
 
 
-def as_text(graph: Graph, recipe: Recipe | None, defaults: bool = False) -> str:
-    lines = list(_Expansion(graph, recipe, defaults).lines())
-    column = min(COMMENT, max(len(line.text) for line in lines))
-    return "".join(f"{line.text:<{column}}  # {line.origin}\n" if line.origin else f"{line.text}\n" for line in lines)
+def as_text(graph: Graph, recipe: Recipe | None, settings: Sequence[str] = (), defaults: bool = False) -> str:
+    """`settings` are the texts of --set that led to the graph."""
+    lines = list(_Expansion(graph, recipe, settings, defaults).lines())
+    column = min(COMMENT, max(len(text) for text, _ in lines))
+    return "".join(f"{text:<{column}}  # {origin}\n" if origin else f"{text}\n" for text, origin in lines)
 
 
 class _Expansion:
-    def __init__(self, graph: Graph, recipe: Recipe | None, defaults: bool) -> None:
+    def __init__(self, graph: Graph, recipe: Recipe | None, settings: Sequence[str], defaults: bool) -> None:
         self.graph = graph
         self.recipe = recipe
         self.defaults = defaults
         self.names = _flat_names(graph)
-        self.trees = _trees(graph)
+        self.origins = Origins(graph, settings)
         self.heads = {output: self.layers_of(output) for output in graph.outputs}
 
     def lines(self) -> Iterator[Line]:
         graph = self.graph
-        yield Line("netc: 1", self.top("netc"))
-        yield Line(f"name: {flow(graph.name)}", self.top("name"))
+        yield Line("netc: 1", self.origins.top("netc"))
+        yield Line(f"name: {flow(graph.name)}", self.origins.top("name"))
         if graph.doc:
             yield Line(f"doc: {flow(graph.doc)}")
         yield from self.inputs()
@@ -58,34 +60,34 @@ class _Expansion:
             above = node
         yield from self.outputs(trunk[-1] if trunk else None)
         if self.recipe:
-            yield Line("train:", self.top("train"))
-            yield from _indented(self.settings(self.recipe, self.written("train")), "  ")
+            yield Line("train:", self.origins.top("train"))
+            yield from _indented(self.settings(self.recipe, self.origins.written("train"), "train"), "  ")
 
     def inputs(self) -> Iterator[Line]:
         if [node.name for node in self.graph.inputs] == ["input"]:
-            yield Line(f"input: {flow(list(self.graph.inputs[0].shape))}", str_line(self.graph.inputs[0].place))
+            yield Line(f"input: {flow(list(self.graph.inputs[0].shape))}", self.origins.top("input") or self.origins.top("inputs"))
             return
         yield Line("inputs:")
         for node in self.graph.inputs:
-            yield Line(f"  {node.name}: {flow(list(node.shape))}", str_line(node.place))
+            yield Line(f"  {node.name}: {flow(list(node.shape))}", line(node.place))
 
     def item(self, node: Node, above: Node | None, named: bool = True) -> Iterator[Line]:
         """name, from and kind with its options, a line each."""
         assert node.layer
         if named:
-            calls = "".join(f", in {call.block} called at {str_line(call.place)}" for call in reversed(node.calls))
+            calls = "".join(f", in {call.block} called at {line(call.place)}" for call in reversed(node.calls))
             yield Line(f"name: {self.names[node]}", f"{node.name}{calls}")
         merges = MERGED in type(node.layer).model_fields
         if not merges and node.inputs != (above,):
             yield Line(f"from: {self.names[node.inputs[0]]}")
-        yield Line(f"{node.kind}:", str_line(node.place))
+        yield Line(f"{node.kind}:", line(node.place))
         if merges:
             yield Line(f"  {MERGED}: {flow([self.names[x] for x in node.inputs])}")
         else:
             yield from _indented(self.settings(node.layer, node.options), "  ")
 
-    def settings(self, options: Options, written: Written | None) -> Iterator[Line]:
-        """What was written of some options, each with its place; with `defaults` the rest too."""
+    def settings(self, options: Options, written: Written | None, path: str = "") -> Iterator[Line]:
+        """What was written of some options, each with its place; with `defaults` the rest too. `path` is that of --set."""
         short = not isinstance(written, Mapping)
         for name, key in option_names(options):
             if name not in options.model_fields_set and not self.defaults:
@@ -94,32 +96,36 @@ class _Expansion:
             if value is None:
                 continue
             entry = written.entries.get(key) if isinstance(written, Mapping) else written if short else None
-            origin = _origin(entry) if entry and name in options.model_fields_set else "default"
-            yield from self.value(key, value, entry, origin)
+            inner = f"{path}.{key}" if path else ""
+            yield from self.value(key, value, entry, self.origin(name in options.model_fields_set, entry, inner), inner)
 
-    def value(self, key: str, value: Any, written: Written | None, origin: str) -> Iterator[Line]:
+    def origin(self, given: bool, entry: Written | None, path: str) -> str:
+        override = self.origins.override(path) if path else ""
+        return override or (self.origins.value(entry) if entry and given else "" if given else "default")
+
+    def value(self, key: str, value: Any, written: Written | None, origin: str, path: str) -> Iterator[Line]:
         if isinstance(value, Options):
-            yield from self.choice(key, value, written, origin)
+            yield from self.choice(key, value, written, origin, path)
         elif isinstance(value, list) and any(isinstance(one, Options) for one in value):
             yield Line(f"{key}:", origin)
             for one in value:
-                yield from _indented(self.choice(one.kind, one, None, ""), "  - ", "    ")
+                yield from _indented(self.choice(one.kind, one, None, "", ""), "  - ", "    ")
         elif isinstance(value, dict) and any(isinstance(one, Options) for one in value.values()):
             yield Line(f"{key}:", origin)
             for name, one in value.items():
                 inner = written.entries.get(name) if isinstance(written, Mapping) else None
-                yield from _indented(self.choice(flow(name), one, inner, ""), "  ")
+                yield from _indented(self.choice(flow(name), one, inner, "", f"{path}.{name}"), "  ")
         elif isinstance(value, str) and "\n" in value.strip():
             yield Line(f"{key}: |", origin)
-            yield from (Line(f"  {line}") for line in value.strip("\n").split("\n"))
+            yield from (Line(f"  {row}") for row in value.strip("\n").split("\n"))
         else:
             yield Line(f"{key}: {flow(value)}", origin)
 
-    def choice(self, key: str, value: Options, written: Written | None, origin: str) -> Iterator[Line]:
+    def choice(self, key: str, value: Options, written: Written | None, origin: str, path: str) -> Iterator[Line]:
         """A key with options under it; a kind stands between the two."""
         kind = value.kind if isinstance(value, Kind) and value.kind != key else ""
         inner = written.entries.get(kind) if kind and isinstance(written, Mapping) else None if kind else written
-        lines = list(self.settings(value, inner))
+        lines = list(self.settings(value, inner, f"{path}.{kind}" if kind else path))
         if kind and not lines:
             yield Line(f"{key}: {kind}", origin)
             return
@@ -132,11 +138,11 @@ class _Expansion:
         outputs = self.graph.outputs
         if len(outputs) == 1 and outputs[0].name == "output" and not self.heads[outputs[0]] and outputs[0].node is last:
             if outputs[0].loss:
-                yield from self.choice("loss", outputs[0].loss, self.written("loss"), self.top("loss"))
+                yield from self.choice("loss", outputs[0].loss, self.origins.written("loss"), self.origins.top("loss"), "loss")
             return
         yield Line("outputs:")
         for output in outputs:
-            yield Line(f"  {flow(output.name)}:", str_line(output.place))
+            yield Line(f"  {flow(output.name)}:", line(output.place))
             yield from _indented(self.output(output, last), "    ")
 
     def output(self, output: Output, last: Node | None) -> Iterator[Line]:
@@ -148,7 +154,7 @@ class _Expansion:
         elif output.node is not last:
             yield Line(f"from: {self.names[output.node]}")
         if output.loss:
-            yield from self.choice("loss", output.loss, None, "")
+            yield from self.choice("loss", output.loss, None, "", "")
         for key, value in (("weight", None if output.weight == 1 else output.weight), ("target", output.target), ("only", output.only)):
             if value:
                 yield Line(f"{key}: {flow(value)}")
@@ -166,25 +172,7 @@ class _Expansion:
 
     def layers_of(self, output: Output) -> list[Node]:
         """The layers written under an output; without a section of outputs they are all in the trunk."""
-        return [node for node in self.graph if node.name.split(".")[0] == output.name] if self.written("outputs") else []
-
-    def written(self, key: str) -> Written | None:
-        """A top key's value where the files have it."""
-        return next((tree.entries[key] for tree in self.trees if key in tree.entries), None)
-
-    def top(self, key: str) -> str:
-        written = self.written(key)
-        return str_line(written.place) if written else ""
-
-
-def _trees(graph: Graph) -> list[Mapping]:
-    """The files that the net came from, the spec itself first."""
-    sources: dict[str, Source] = {}
-    for place in (thing.place for thing in (*graph.inputs, *graph, *graph.outputs)):
-        sources.setdefault(place.source.name, place.source)
-    ordered = sorted(sources.values(), key=lambda source: source.name != graph.spec)
-    trees = [parse(source) for source in ordered if source.name != "command line"]
-    return [tree for tree in trees if isinstance(tree, Mapping)]
+        return [node for node in self.graph if node.name.split(".")[0] == output.name] if self.origins.written("outputs") else []
 
 
 def _flat_names(graph: Graph) -> dict[Node, str]:
@@ -202,21 +190,8 @@ def _flat_names(graph: Graph) -> dict[Node, str]:
 
 
 def _indented(lines: Iterable[Line], first: str, rest: str | None = None) -> Iterator[Line]:
-    for at, line in enumerate(lines):
-        yield Line((first if at == 0 or rest is None else rest) + line.text, line.origin)
-
-
-def _origin(written: Written) -> str:
-    """file:line, and the expression where the value was worked out from one."""
-    place = written.place
-    text = place.source.lines[place.line - 1][place.column - 1 :] if written.dynamic else ""
-    if place.line == place.end_line:
-        text = text[: place.end_column - place.column]
-    return f"{str_line(place)} {text}".rstrip()
-
-
-def str_line(place: Place) -> str:
-    return f"{place.source.name}:{place.line}"
+    for at, (text, origin) in enumerate(lines):
+        yield Line((first if at == 0 or rest is None else rest) + text, origin)
 
 
 def flow(value: Any) -> str:

@@ -53,7 +53,7 @@ def _formulas(node: Node) -> list[str]:
 
 def _readers(graph: Graph, node: Node) -> str:
     names = [reader.name for reader in graph if node in reader.inputs]
-    names += [f"the output {output.name}" for output in graph.outputs if output.node is node]
+    names += [f"the {summary.output_label(output)}" for output in graph.outputs if output.node is node]
     return f" to {', '.join(names)}" if names else ""
 
 

@@ -36,6 +36,10 @@ def output_facts(graph: Graph) -> list[Fact]:
     return [("output" if not at else "", output_text(output)) for at, output in enumerate(graph.outputs)]
 
 
+def output_label(output: Output) -> str:
+    return "output" if output.name == "output" else f"output {output.name}"
+
+
 def output_text(output: Output) -> str:
     name = "" if output.name == "output" else f"{output.name}: "
     parts = [f"{name}{output.node.name}"]
