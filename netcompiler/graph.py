@@ -9,7 +9,7 @@ from functools import cached_property
 
 from netcompiler.diagnostics import Call
 from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape
-from netcompiler.options import Options
+from netcompiler.losses import Loss
 from netcompiler.source import Node as Written
 from netcompiler.source import Place
 
@@ -20,7 +20,7 @@ class Node:
 
     name: str
     layer: Layer | None
-    inputs: tuple[Node, ...]
+    inputs: tuple[Node, ...] = field(repr=False)  # a net's repr would double with each join
     shape: Shape
     place: Place
     calls: tuple[Call, ...] = ()
@@ -60,7 +60,7 @@ class Output:
 
     name: str
     node: Node
-    loss: Options | None
+    loss: Loss | None
     weight: float
     target: str | None
     only: str

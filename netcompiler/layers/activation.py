@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from netcompiler.layers.layer import Cost, Layer, Reach, Shape, axis_index, pointwise_lines, total
 from netcompiler.options import AnyAxis, NotNegative, Positive, Truth
+from netcompiler.scalar import Expr, compare, minimum, relu, select, unary, wrap
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class Pointwise(Layer):  # no layer itself, so it has no docstring
@@ -20,6 +25,12 @@ class Pointwise(Layer):  # no layer itself, so it has no docstring
 
     def operations(self) -> int:
         return self.each
+
+    def function(self, x: Expr) -> Expr:
+        raise NotImplementedError(self.kind)
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        return at.pointwise(self.function, inputs[0])
 
     def cost(self, x: Shape, y: Shape) -> Cost:
         return Cost(work=self.operations() * math.prod(y))
@@ -35,6 +46,9 @@ class Relu(Pointwise):
     example: ClassVar[str] = "relu"
     each: ClassVar[int] = 1
 
+    def function(self, x: Expr) -> Expr:
+        return relu(x)
+
 
 class Relu6(Pointwise):
     """Cuts off what is negative or above 6."""
@@ -42,6 +56,9 @@ class Relu6(Pointwise):
     formula: ClassVar[str] = "y = min(max(x, 0), 6)"
     example: ClassVar[str] = "relu6"
     each: ClassVar[int] = 2
+
+    def function(self, x: Expr) -> Expr:
+        return minimum(relu(x), wrap(6))
 
 
 class LeakyRelu(Pointwise):
@@ -53,6 +70,9 @@ class LeakyRelu(Pointwise):
 
     slope: NotNegative = Field(description="the factor for negative values")
 
+    def function(self, x: Expr) -> Expr:
+        return select(compare("gt", x, wrap(0)), x, self.slope * x)
+
 
 class Elu(Pointwise):
     """The identity above 0, and below it an exponential that levels off at -alpha."""
@@ -63,6 +83,9 @@ class Elu(Pointwise):
 
     alpha: Positive = Field(1.0, description="minus the value far below 0")
 
+    def function(self, x: Expr) -> Expr:
+        return select(compare("gt", x, wrap(0)), x, self.alpha * unary("expm1", x))
+
 
 class Selu(Pointwise):
     """An elu whose two constants keep mean 0 and variance 1 from layer to layer."""
@@ -70,6 +93,9 @@ class Selu(Pointwise):
     formula: ClassVar[str] = "y = 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))"
     example: ClassVar[str] = "selu"
     each: ClassVar[int] = 5
+
+    def function(self, x: Expr) -> Expr:
+        return 1.0507009873554805 * select(compare("gt", x, wrap(0)), x, 1.6732632423543772 * unary("expm1", x))
 
 
 class Sigmoid(Pointwise):
@@ -79,6 +105,9 @@ class Sigmoid(Pointwise):
     example: ClassVar[str] = "sigmoid"
     each: ClassVar[int] = 4
 
+    def function(self, x: Expr) -> Expr:
+        return unary("sigmoid", x)
+
 
 class Tanh(Pointwise):
     """Squashes every value into -1 to 1."""
@@ -86,6 +115,9 @@ class Tanh(Pointwise):
     formula: ClassVar[str] = "y = tanh(x)"
     example: ClassVar[str] = "tanh"
     each: ClassVar[int] = 1
+
+    def function(self, x: Expr) -> Expr:
+        return unary("tanh", x)
 
 
 class Softplus(Pointwise):
@@ -95,6 +127,9 @@ class Softplus(Pointwise):
     example: ClassVar[str] = "softplus"
     keeps: ClassVar[str] = "input"
     each: ClassVar[int] = 3
+
+    def function(self, x: Expr) -> Expr:
+        return unary("softplus", x)
 
 
 class Gelu(Pointwise):
@@ -109,6 +144,11 @@ class Gelu(Pointwise):
     def operations(self) -> int:
         return 8 if self.approximate else 5
 
+    def function(self, x: Expr) -> Expr:
+        if self.approximate:
+            return 0.5 * x * (1 + unary("tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+        return 0.5 * x * (1 + unary("erf", x * math.sqrt(0.5)))
+
 
 class Silu(Pointwise):
     """x times its sigmoid, also called swish."""
@@ -117,6 +157,9 @@ class Silu(Pointwise):
     example: ClassVar[str] = "silu"
     keeps: ClassVar[str] = "input"
     each: ClassVar[int] = 4
+
+    def function(self, x: Expr) -> Expr:
+        return x * unary("sigmoid", x)
 
 
 class HardSwish(Pointwise):
@@ -127,6 +170,9 @@ class HardSwish(Pointwise):
     keeps: ClassVar[str] = "input"
     each: ClassVar[int] = 5
 
+    def function(self, x: Expr) -> Expr:
+        return x * minimum(relu(x + 3), wrap(6)) / 6
+
 
 class HardSigmoid(Pointwise):
     """A sigmoid made of three straight lines."""
@@ -135,6 +181,9 @@ class HardSigmoid(Pointwise):
     example: ClassVar[str] = "hard_sigmoid"
     keeps: ClassVar[str] = "input"
     each: ClassVar[int] = 4
+
+    def function(self, x: Expr) -> Expr:
+        return minimum(relu(x + 3), wrap(6)) / 6
 
 
 class Softmax(Layer):

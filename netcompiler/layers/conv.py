@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -13,6 +13,10 @@ from netcompiler.diagnostics import Mistake
 from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape, divisors, need_maps, parameter, show, total
 from netcompiler.layers.window import Window, Windowed, per_side, window_shape, windows
 from netcompiler.options import Count, Expect, Number, Padding, PerSide, Rounding, Text, Truth, WholePerSide
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 Transform = Literal["identity"] | Annotated[dict[Literal["rotate", "flip", "scale"], Number | Text], Field(min_length=1, max_length=1)]
 Taps = Number | list[Number] | list[list[Number]] | list[list[list[Number]]] | list[list[list[list[Number]]]]
@@ -90,6 +94,12 @@ class Conv(_Sliding):
         macs = self._pairs(x) * self._copies(x) * math.prod(self._kernel(x)) * math.prod(y[1:])
         bias = math.prod(y) * self.bias
         return Cost(macs, bias, macs + bias)
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        weight = at.parameter("weight", channels_last=True)
+        y = at.b.emit("conv", x, weight, window=at.axes(self.sides(at.shape(x)), x), groups=self.groups)
+        return at.biased(y) if self.bias else y
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from self.size_lines(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,10 @@ from netcompiler.diagnostics import Mistake
 from netcompiler.layers.layer import Layer, Reach, Shape, axis_index, need_maps, show
 from netcompiler.layers.window import edges
 from netcompiler.options import Axis, Count, Ends, Expect, Integer, Margins
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class Flatten(Layer):
@@ -28,6 +32,10 @@ class Flatten(Layer):
 
     def reach(self, x: Shape) -> Reach | None:
         return None
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        return at.b.reshape(at.channels_first(x), (x.shape[0], x.elements // x.shape[0]))
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield f"{' * '.join(map(str, x))} = {y[0]:,}"

@@ -8,10 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from netcompiler.diagnostics import Mistake
 from netcompiler.options import Kind, Registry
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 Shape: TypeAlias = tuple[int, ...]
 """(channels, *sides) of one picture; a vector is (n,)."""
@@ -84,6 +88,10 @@ class Layer(Kind):
     def notes(self, x: Shape) -> Iterable[Mistake]:
         """Remarks that are no errors."""
         return ()
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """The layer as instructions; values are (n, sides, channels)."""
+        raise NotImplementedError(self.kind)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         """The formulas of shape, parameters and cost, with this layer's numbers in them."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from netcompiler.diagnostics import Mistake, did_you_mean
 from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape, need_vector, parameter, parameter_lines, pointwise_lines, total
 from netcompiler.options import Count, Expect, Number, Truth
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 CENTERS: dict[str, tuple[int, int]] = {"lenet-digits": (10, 84)}
 """The sets of centers that have a name: classes, and numbers in each."""
@@ -44,6 +48,10 @@ class Linear(Layer):
 
     def reach(self, x: Shape) -> Reach | None:
         return None
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        y = at.b.emit("matmul", inputs[0], at.parameter("weight"), ta=False, tb=True)
+        return at.biased(y) if self.bias else y
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield total("params", sum(p.size for p in self.parameters(x)), f"{self.units} * {x[0]}", f"{self.units}" if self.bias else "")

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar
+from functools import reduce
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from netcompiler.diagnostics import Mistake
 from netcompiler.layers.layer import Cost, Layer, Shape, pointwise_lines, show
 from netcompiler.options import Several
+from netcompiler.scalar import add, operand
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class _Merge(Layer):
@@ -63,6 +69,9 @@ class Add(_Merge):
 
     def cost(self, x: Shape, y: Shape) -> Cost:
         return Cost(work=(len(self.of) - 1) * math.prod(y))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        return at.map(reduce(add, map(operand, range(len(inputs)))), *inputs)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from pointwise_lines(len(self.of) - 1, y)

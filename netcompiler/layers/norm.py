@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -24,6 +24,11 @@ from netcompiler.layers.layer import (
 )
 from netcompiler.layers.window import Window
 from netcompiler.options import Count, Number, Part, Positive, Truth
+from netcompiler.scalar import maximum, operand, rsqrt, substitute, wrap
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class _Norm(Layer):
@@ -34,6 +39,13 @@ class _Norm(Layer):
 
     epsilon: Positive = Field(1e-5, description="added to the variance")
     affine: Truth = Field(True, description="a learned weight and bias behind it")
+
+    def _apply(self, at: Lowering, x: Value, mean: Value, scale: Value) -> Value:
+        """(x - mean) * scale, and the learned weight and bias."""
+        y = (operand(0) - operand(1)) * operand(2)
+        if not self.affine:
+            return at.map(y, x, mean, scale, shape=x.shape)
+        return at.map(y * operand(3) + operand(4), x, mean, scale, at.parameter("weight"), at.parameter("bias"), shape=x.shape)
 
     def _affine(self, *shape: int) -> tuple[Parameter, ...]:
         return (parameter("weight", *shape), parameter("bias", *shape)) if self.affine else ()
@@ -55,6 +67,24 @@ class BatchNorm(_Norm):
     def cost(self, x: Shape, y: Shape) -> Cost:
         """In inference it is one product and one addition."""
         return Cost(work=2 * math.prod(y))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        running = at.parameter("running_mean"), at.parameter("running_var")
+        mean, var = self._moments(at, x, *running) if at.training else running
+        scale = at.map(rsqrt(operand(0) + self.epsilon), var)
+        return self._apply(at, x, mean, scale)
+
+    def _moments(self, at: Lowering, x: Value, running_mean: Value, running_var: Value) -> tuple[Value, Value]:
+        """The batch's own mean and variance; the running averages follow them, with the unbiased variance as in PyTorch."""
+        mean, var = at.b.emit_all("moments", x, at.valid, axes=tuple(range(len(x.shape) - 1)))
+        new, old, count = operand(0), operand(1), operand(2) * math.prod(x.shape[1:-1])
+        size = running_mean.shape
+        follow = old + self.momentum * (new - old)
+        at.succeed(running_mean, at.map(follow, at.b.reshape(mean, size), running_mean))
+        unbiased = substitute(follow, {0: new * count / maximum(count - 1, wrap(1))})
+        at.succeed(running_var, at.map(unbiased, at.b.reshape(var, size), running_var, at.valid, shape=size))
+        return mean, var
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from parameter_lines(self.parameters(x))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,11 @@ from netcompiler.layers.activation import Pointwise
 from netcompiler.layers.layer import KINDS, Cost, Layer, Parameter, Reach, Shape, need_maps, parameter, parameter_lines, show, total
 from netcompiler.layers.window import Window, Windowed, window_shape, windows
 from netcompiler.options import AtLeastOne, Expect, PerSide, PoolPadding, Rounding, Stride, Whole
+from netcompiler.scalar import operand
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class _Pool(Windowed):
@@ -75,6 +80,10 @@ class MaxPool(_Pool):
     def cost(self, x: Shape, y: Shape) -> Cost:
         cells = x[0] * self.cells(x)
         return Cost(work=cells - math.prod(y), connections=cells)
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        return at.b.emit("window_max", x, window=at.axes(self.sides(at.shape(x)), x))
 
     def work_lines(self, x: Shape, y: Shape, cells: str) -> Iterable[str]:
         yield f"work: {cells} - {show(y)} outputs = {self.cost(x, y).work:,} comparisons"
@@ -203,6 +212,11 @@ class GlobalMeanPool(_GlobalPool):
 
     formula: ClassVar[str] = "y[m] = mean over all x, y of a[m, x, y]"
     example: ClassVar[str] = "global_mean_pool"
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        total = at.b.sum(x, range(1, len(x.shape) - 1))
+        return at.b.reshape(at.map(operand(0) / math.prod(x.shape[1:-1]), total), (x.shape[0], x.shape[-1]))
 
     def cost(self, x: Shape, y: Shape) -> Cost:
         return Cost(work=math.prod(x), connections=math.prod(x))

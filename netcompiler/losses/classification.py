@@ -9,9 +9,12 @@ from pydantic import Field
 from netcompiler.diagnostics import Mistake
 from netcompiler.losses.loss import Loss
 from netcompiler.options import Expect, MaybePositive, NotNegative, Positive, Share
+from netcompiler.scalar import compare, index, operand, select, wrap
 
 if TYPE_CHECKING:
     from netcompiler.layers.layer import Shape
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class _Picks(Loss):
@@ -51,6 +54,21 @@ class CrossEntropy(_Picks):
                 [f"output: {'x'.join(map(str, y))}"],
                 option="class_weights",
             )
+
+    def lower(self, at: Lowering, y: Value, target: Value) -> Value:
+        """logsumexp - the score of the right class, or with smoothing a mean of scores; times the weight of the class."""
+        classes, channel = y.shape[-1], len(y.shape) - 1
+        right = compare("eq", index(channel), operand(1))
+        share = select(right, wrap(1 - self.smoothing + self.smoothing / classes), wrap(self.smoothing / classes))
+        weights = [at.b.table(self.class_weights, (classes,))] if self.class_weights else []
+        if weights:
+            share = share * operand(2)
+        scores = at.b.sum(at.map(share * operand(0), y, target, *weights, shape=y.shape), (channel,))
+        level = at.b.emit("logsumexp", y, axis=channel)
+        if weights:
+            total = at.b.sum(at.map(share, y, target, *weights, shape=y.shape), (channel,))
+            return at.mean_of_positions(at.map(operand(0) * operand(1) - operand(2), level, total, scores))
+        return at.mean_of_positions(at.map(operand(0) - operand(1), level, scores))
 
 
 class BinaryCrossEntropy(Loss):

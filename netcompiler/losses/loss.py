@@ -11,6 +11,8 @@ from netcompiler.options import Kind, Registry
 
 if TYPE_CHECKING:
     from netcompiler.layers.layer import Shape
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 LOSSES = Registry("loss", "netcompiler.losses.classification", "netcompiler.losses.regression")
 
@@ -26,6 +28,10 @@ class Loss(Kind):
 
     def fits(self, y: Shape) -> None:
         """Raises Mistake where an output of this shape cannot serve."""
+
+    def lower(self, at: Lowering, y: Value, target: Value) -> Value:
+        """The divergence of each picture: (n, 1)."""
+        raise NotImplementedError(self.kind)
 
     def target(self, y: Shape) -> Shape:
         """The shape of the target of one picture; () is a single number."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from netcompiler.options import Kind, NotNegative, Positive, Registry, Truth
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 OPTIMIZERS = Registry("optimizer", "netcompiler.optimisers.momentum", "netcompiler.optimisers.adaptive")
 
@@ -21,6 +26,10 @@ class Optimizer(Kind):
     rate: Positive = Field(description="the learning rate before schedule and warm-up")
     weight_decay: NotNegative = Field(0, description="lambda: what is added to the gradient of a weight is lambda * w (coupled)")
     decay_norms_and_biases: Truth = Field(False, description="decay biases and the weights of normalisation layers too")
+
+    def lower(self, at: Lowering, w: Value, g: Value, slots: Sequence[Value], rate: Value, decay: float) -> tuple[Value, Sequence[Value]]:
+        """The weight and the slots after a step; `decay` is 0 where it does not apply."""
+        raise NotImplementedError(self.kind)
 
     @property
     def slots(self) -> int:

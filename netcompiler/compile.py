@@ -1,0 +1,84 @@
+"""A spec -> a plan: the stages in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from netcompiler.diagnostics import SpecError
+from netcompiler.graph import Graph
+from netcompiler.load import load
+from netcompiler.passes.differentiate import differentiate
+from netcompiler.passes.fuse import fuse
+from netcompiler.passes.hoist import hoist
+from netcompiler.passes.keep import keep
+from netcompiler.passes.lower import lower
+from netcompiler.passes.memory import memory
+from netcompiler.passes.optimise import optimise
+from netcompiler.passes.simplify import simplify
+from netcompiler.plan import Plan
+from netcompiler.recipe import Recipe
+from netcompiler.verify import verify
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is compiled, for what."""
+
+    graph: Graph
+    recipe: Recipe | None
+    mode: str
+    batch: int
+    target: str
+    dtype: str
+
+    def spared(self) -> frozenset[str]:
+        """Parameters that decay leaves alone: biases, and the weights of norms and scales."""
+        return frozenset(f"{node.name}.{p.name}" for node in self.graph for p in node.parameters if len(p.shape) == 1)
+
+
+Stage = tuple[str, Callable[[Plan, Job], Plan]]
+
+STAGES: tuple[Stage, ...] = (
+    ("simplify", lambda plan, job: simplify(plan)),
+    ("differentiate", lambda plan, job: simplify(differentiate(plan))),
+    ("optimise", lambda plan, job: optimise(plan, job.recipe, job.spared())),
+    ("keep", lambda plan, job: keep(plan)),
+    ("fuse", lambda plan, job: fuse(plan)),
+    ("hoist", lambda plan, job: hoist(plan)),
+    ("memory", lambda plan, job: memory(plan)),
+)
+"""The stages behind `lower`, in their order."""
+
+
+def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
+    """The plan after each stage; with `checked` the verifier looks at each."""
+    plan = lower(job.graph, job.mode, job.batch, job.target, job.dtype)
+    yield "lower", plan
+    for name, stage in STAGES:
+        plan = stage(plan, job)
+        if checked:
+            verify(plan)
+        yield name, plan
+
+
+def compile(
+    spec: str,
+    mode: str = "train",
+    batch: int = 0,
+    target: str = "numpy",
+    dtype: str = "float32",
+    settings: Mapping[str, object] | None = None,
+) -> Plan:
+    """The plan of a spec. Without `batch` it is the recipe's, or 1."""
+    loaded = load(spec, [f"{key}={_text(value)}" for key, value in (settings or {}).items()])
+    if loaded.errors or loaded.graph is None:
+        raise SpecError(*loaded.errors)
+    batch = batch or (loaded.recipe.batch if loaded.recipe else 1)
+    job = Job(loaded.graph, loaded.recipe, mode, batch, target, {"float32": "f32", "float64": "f64"}[dtype])
+    *_, (_, plan) = stages(job)
+    return plan
+
+
+def _text(value: object) -> str:
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,127 @@
+"""Regions that cross memory once: maps into the map that alone reads them; reductions over the same values side by side.
+
+A fused instruction contains what it replaces. What the backward half keeps, and what several read, stays a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netcompiler.plan import Instruction, Plan, Program, Value
+from netcompiler.scalar import Expr, nodes, operand, substitute
+
+MAX_NODES = 200
+"""The largest expression that one map may grow to."""
+
+REDUCED = ("sum", "moments")
+
+
+def fuse(plan: Plan) -> Plan:
+    return plan.with_programs(reductions(maps(program)) for program in plan.programs.values())
+
+
+def readers_of(program: Program) -> Counter[Value]:
+    readers = Counter(value for instruction in program for value in instruction.operands)
+    readers.update([*program.outputs.values(), *program.successors.values()])
+    return readers
+
+
+def maps(program: Program) -> Program:
+    """Each map that one other map reads is written into that one, unless it is kept for the backward half."""
+    readers = readers_of(program)
+    made: dict[Value, tuple[int, Instruction]] = {}
+    gone: set[Value] = set()
+    order: list[Instruction] = []
+    for position, instruction in enumerate(program.instructions):
+        if instruction.op == "map":
+            for value in instruction.operands:
+                where, inner = made.get(value, (0, None))
+                kept = where < program.forward <= position
+                if inner and readers[value] == 1 and not kept and _fits(inner, instruction):
+                    instruction = _composed(inner, instruction)
+                    gone.add(value)
+            if len(instruction.results) == 1:
+                made[instruction.result] = (position, instruction)
+        order.append(instruction)
+    if not gone:
+        return program
+    ahead = [i for i in order[: program.forward] if i.result not in gone]
+    behind = [i for i in order[program.forward :] if i.result not in gone]
+    return replace(program, instructions=(*ahead, *behind), forward=len(ahead))
+
+
+def _fits(inner: Instruction, outer: Instruction) -> bool:
+    """No work is repeated by broadcasting, nothing is stored in a smaller type on the way, expressions stay small."""
+    [expr] = inner.attributes["exprs"]
+    if inner.result.shape != outer.attributes["shape"] or inner.result.dtype not in ("f32", "f64", "b1"):
+        return False
+    return sum(1 for e in (expr, *outer.attributes["exprs"]) for _ in nodes(e)) <= MAX_NODES
+
+
+def _composed(inner: Instruction, outer: Instruction) -> Instruction:
+    values = [value for value in outer.operands if value != inner.result]
+    values += [value for value in inner.operands if value not in values]
+    own = substitute(inner.attributes["exprs"][0], {i: operand(values.index(v)) for i, v in enumerate(inner.operands)})
+    places: dict[int, Expr] = {i: own if v == inner.result else operand(values.index(v)) for i, v in enumerate(outer.operands)}
+    exprs = tuple(substitute(expr, places) for expr in outer.attributes["exprs"])
+    return replace(outer, operands=tuple(values), attributes={**outer.attributes, "exprs": exprs})
+
+
+def reductions(program: Program) -> Program:
+    """Reductions over equal axes, with the maps that they alone read, become one instruction where they can stand together."""
+    readers = readers_of(program)
+    made = {value: (position, i) for position, i in enumerate(program.instructions) for value in i.results}
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for position, instruction in enumerate(program.instructions):
+        if instruction.op in REDUCED:
+            x = instruction.operands[0]
+            key = (x.shape, instruction.attributes["axes"], position >= program.forward, _sources(made, readers, x))
+            groups.setdefault(key, []).append(position)
+    placed: dict[int, Instruction] = {}
+    gone: set[int] = set()
+    for members in groups.values():
+        taken = [made[value][0] for m in members if readers[value := program.instructions[m].operands[0]] == 1 and _is_map(made, value)]
+        together = _together(program, made, members) and (taken or len(members) > 1)
+        if together and not (any(t < program.forward for t in taken) and members[0] >= program.forward):
+            body = [program.instructions[position] for position in sorted({*taken, *members})]
+            placed[members[0]] = _fused(body, [program.instructions[m] for m in members])
+            gone.update([*taken, *members])
+    if not placed:
+        return program
+    written = [
+        (position, placed.get(position, i)) for position, i in enumerate(program.instructions) if position in placed or position not in gone
+    ]
+    forward = sum(position < program.forward for position, _ in written)
+    return replace(program, instructions=tuple(i for _, i in written), forward=forward)
+
+
+def _is_map(made: dict[Value, tuple[int, Instruction]], value: Value) -> bool:
+    return value in made and made[value][1].op == "map"
+
+
+def _sources(made: dict[Value, tuple[int, Instruction]], readers: Counter[Value], x: Value) -> Value:
+    """The largest value that a reduction reads, through a map of its own: reductions of one source stand together."""
+    if _is_map(made, x) and readers[x] == 1:
+        return max(made[x][1].operands, key=lambda v: (v.elements, v.name), default=x)
+    return x
+
+
+def _together(program: Program, made: dict[Value, tuple[int, Instruction]], members: Sequence[int]) -> bool:
+    """Whether everything that the later members read is there before the first."""
+    first = members[0]
+    for member in members[1:]:
+        x = program.instructions[member].operands[0]
+        inner = made[x][1].operands if _is_map(made, x) else (x,)
+        for value in (*inner, *program.instructions[member].operands[1:]):
+            if value in made and made[value][0] >= first:
+                return False
+    return True
+
+
+def _fused(body: Sequence[Instruction], members: Sequence[Instruction]) -> Instruction:
+    inside = {value for instruction in body for value in instruction.results}
+    operands = dict.fromkeys(value for instruction in body for value in instruction.operands if value not in inside)
+    results = tuple(value for member in members for value in member.results)
+    return Instruction(results, "fused", tuple(operands), {}, tuple(body), origin=members[0].origin)

@@ -1,0 +1,196 @@
+"""The plan: static programs over values that are assigned once, and the state that they read and replace.
+
+Frozen data and its printer, nothing else. What the instructions mean: instructions/. What a legal plan is: verify.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, NamedTuple
+
+from netcompiler.scalar import Expr
+
+SIZES = {"f64": 8, "i64": 8, "f32": 4, "i32": 4, "u32": 4, "f16": 2, "bf16": 2, "u16": 2, "u8": 1, "b1": 1}
+"""Bytes of an element in memory."""
+
+
+class Axis(NamedTuple):
+    """A window along one axis: taps `dilation` apart, every `stride` cells, cells added (or left out) before and behind."""
+
+    kernel: int
+    stride: int = 1
+    low: int = 0
+    high: int = 0
+    dilation: int = 1
+
+    @property
+    def extent(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+    def size(self, n: int) -> int:
+        return (n + self.low + self.high - self.extent) // self.stride + 1
+
+    def __str__(self) -> str:
+        text = f"{self.kernel}"
+        text += f"/{self.stride}" if self.stride != 1 else ""
+        text += f"+{self.low},{self.high}" if self.low or self.high else ""
+        return text + (f"d{self.dilation}" if self.dilation != 1 else "")
+
+
+class Value(NamedTuple):
+    """A name, what its elements are, and its logical shape: (n, sides, c)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * SIZES[self.dtype]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Instruction:
+    """One step of a program. The fields behind `attributes` are empty until their pass fills them."""
+
+    results: tuple[Value, ...]
+    op: str
+    operands: tuple[Value, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    body: tuple[Instruction, ...] = ()
+    kernel: str = ""
+    algorithm: str = ""
+    workspace: int = 0
+    lane: str = ""
+    origin: str = ""
+
+    @property
+    def result(self) -> Value:
+        return self.results[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Instructions in order, the values that come out of it by name, and the successors of states."""
+
+    name: str
+    instructions: tuple[Instruction, ...]
+    outputs: Mapping[str, Value]
+    successors: Mapping[str, Value] = field(default_factory=dict)
+    forward: int = 0
+    """How many instructions stand before the backward half; 0 where there is none."""
+
+    def __iter__(self) -> Iterator[Instruction]:
+        return iter(self.instructions)
+
+
+@dataclass(frozen=True)
+class State:
+    """A value that outlives a program. `parameter` is its name outside, `order` the axes that it has there,
+    `start` how it begins."""
+
+    value: Value
+    segment: str
+    parameter: str = ""
+    order: tuple[int, ...] = ()
+    start: Any = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a value lies: bytes from the start of a segment, elements from one row of the last axis to the next."""
+
+    segment: str
+    offset: int
+    pitch: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that a runtime needs."""
+
+    spec: str
+    mode: str
+    batch: int
+    target: str
+    dtype: str
+    states: Mapping[str, State]
+    programs: Mapping[str, Program]
+    homes: Mapping[str, Mapping[str, Home]] = field(default_factory=dict)
+    """For each program, where each of its values lies; under "" the states."""
+    segments: Mapping[str, int] = field(default_factory=dict)
+    """The size of each segment in bytes."""
+    facts: tuple[str, ...] = ()
+
+    def with_programs(self, programs: Iterable[Program]) -> Plan:
+        changed = {program.name: program for program in programs}
+        if all(self.programs[name] is program for name, program in changed.items()):
+            return self
+        return replace(self, programs={**self.programs, **changed})
+
+
+def show_plan(plan: Plan) -> str:
+    """The plan as text: equal plans print equally."""
+    head = f"plan {plan.spec} {plan.mode} batch={plan.batch} {plan.target} {plan.dtype}"
+    states = [show_state(state, plan.homes.get("", {}).get(name)) for name, state in plan.states.items()]
+    segments = [f"segment {name} {size:,} bytes" for name, size in plan.segments.items()]
+    programs = [show_program(program, plan.homes.get(name, {})) for name, program in plan.programs.items()]
+    return "\n".join([head, *segments, *states, *programs]) + "\n"
+
+
+def show_state(state: State, home: Home | None = None) -> str:
+    where = f" @{home.offset}" if home else ""
+    return f"state {state.value} {state.segment}{where}" + (f"   ; {state.parameter}" if state.parameter else "")
+
+
+def show_program(program: Program, homes: Mapping[str, Home]) -> str:
+    lines = [f"\nprogram {program.name}"]
+    lines += [line for instruction in program for line in show_instruction(instruction, homes)]
+    lines += [f"  {name} <- {value.name}" for name, value in program.successors.items()]
+    lines += [f"  return {name} = {value.name}" for name, value in program.outputs.items()]
+    return "\n".join(lines)
+
+
+def show_instruction(instruction: Instruction, homes: Mapping[str, Home], indent: str = "  ") -> Iterator[str]:
+    results = ", ".join(str(value) + _show_home(homes.get(value.name)) for value in instruction.results)
+    names = [value.name for value in instruction.operands]
+    words = [instruction.op, *([] if instruction.op == "map" else names)]
+    words += [
+        _show_attribute(key, value, names) for key, value in instruction.attributes.items() if key != "shape" or instruction.op != "map"
+    ]
+    words += [word for word in (instruction.kernel and f"kernel={instruction.kernel}", instruction.algorithm) if word]
+    words += [f"ws={instruction.workspace}"] if instruction.workspace else []
+    words += [f"lane={instruction.lane}"] if instruction.lane not in ("", "main") else []
+    origin = f"   ; {instruction.origin}" if instruction.origin else ""
+    yield f"{indent}{results} = {' '.join(words)}{origin}"
+    for inner in instruction.body:
+        yield from show_instruction(inner, {}, indent + "    ")
+
+
+def _show_home(home: Home | None) -> str:
+    return f"@{home.offset}" + (f"/{home.pitch}" if home.pitch else "") if home else ""
+
+
+def _show_attribute(key: str, value: Any, names: list[str]) -> str:
+    if key == "exprs":
+        return " | ".join(expr.show(names) for expr in value)
+    if key == "window":
+        return "window=" + "x".join(map(str, value))
+    if isinstance(value, tuple) and len(value) > 12:
+        return f"{key}=[{len(value)} numbers]"
+    if isinstance(value, tuple):
+        return f"{key}={'x'.join(map(str, value)) or '()'}"
+    return f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+
+
+__all__ = ["SIZES", "Axis", "Expr", "Home", "Instruction", "Plan", "Program", "State", "Value", "show_plan"]
