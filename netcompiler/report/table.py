@@ -44,7 +44,7 @@ def _columns(rows: Sequence[Row], whole: int) -> dict[str, Column]:
         return tuple(map(text, rows))
 
     return {
-        "name": Column("name", cells(lambda row: row.name), least=14, keep="end", tint="bold"),
+        "name": Column("name", cells(lambda row: row.name), least=14, keep="end"),
         "layer": Column("layer", cells(lambda row: row.detail), least=_least(rows), keep="parts"),
         "input": Column("input", cells(lambda row: row.reads), least=12, tint="cyan"),
         "output": Column("output", cells(lambda row: row.output), right=True),
