@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -26,24 +27,27 @@ def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str)
 def _evaluate(expr: Expr, read: Sequence[Array], shape: Sequence[int], number: np.dtype[Any]) -> Array:
     values: dict[Expr, Array] = {}
     for node in nodes(expr):
-        args = [values[arg] for arg in node.args]
-        if node.op == "operand":
-            values[node] = read[node.leaf]
-        elif node.op == "index":
-            values[node] = _index(node.leaf, shape)
-        elif node.op == "literal":
-            values[node] = np.asarray(node.leaf, number)
-        elif node.op == "cast":
-            values[node] = _stored(args[0].astype(number), node.leaf).astype(number)
-        elif node.op == "uniform":
-            values[node] = _uniform(args[0]).astype(number)
-        elif node.op in TRUTHS:
-            values[node] = TRUTHS[node.op](*args)
-        elif node.op == "select":
-            values[node] = np.where(args[0], args[1].astype(number), args[2].astype(number))
-        else:
-            values[node] = np.asarray(NUMBERS[node.op](*(arg.astype(number, copy=False) for arg in args)))
+        values[node] = _compute(node, [values[arg] for arg in node.args], read, shape, number)
     return values[expr]
+
+
+def _compute(node: Expr, args: list[Array], read: Sequence[Array], shape: Sequence[int], number: np.dtype[Any]) -> Array:
+    match node.op:
+        case "operand":
+            return read[int(node.leaf)]
+        case "index":
+            return _index(node.leaf, shape)
+        case "literal":
+            return np.asarray(node.leaf, number)
+        case "uniform":
+            return _uniform(args[0])
+        case "and" | "or" | "not":
+            return TRUTHS[node.op](args)
+        case "select":
+            return np.where(args[0], args[1].astype(number), args[2].astype(number))
+        case "cast":
+            return _stored(args[0].astype(number), node.leaf)
+    return np.asarray(NUMBERS[node.op](*(arg.astype(number, copy=False) for arg in args)))
 
 
 def _number(expr: Expr, read: Sequence[Array], y: Array, dtype: str) -> np.dtype[Any]:
@@ -91,10 +95,10 @@ def _softplus(a: Array) -> Array:
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
-TRUTHS: dict[str, Callable[..., Array]] = {
-    "and": np.logical_and,
-    "or": np.logical_or,
-    "not": np.logical_not,
+TRUTHS: dict[str, Callable[[list[Array]], Array]] = {
+    "and": lambda args: reduce(np.logical_and, args),
+    "or": lambda args: reduce(np.logical_or, args),
+    "not": lambda args: np.logical_not(args[0]),
 }
 
 NUMBERS: dict[str, Callable[..., Array]] = {
