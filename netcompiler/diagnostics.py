@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,16 +35,27 @@ class Diagnostic:
     severity: str = "error"
     calls: tuple[Call, ...] = ()
 
+    def shortened(self) -> Diagnostic:
+        """The same without the bulk of very long texts, which a file may have and nobody can read."""
+        return replace(self, message=_clipped(self.message), facts=tuple(map(_clipped, self.facts)), help=_clipped(self.help))
+
     @property
     def all_facts(self) -> list[str]:
         return [*self.facts, *map(str, reversed(self.calls))]
+
+
+LONGEST_TEXT = 400
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]}…{text[-LONGEST_TEXT // 2 :]}"
 
 
 class SpecError(Exception):
     """A spec that cannot be read further."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
-        super().__init__("; ".join(f"{d.place}: {d.message}" for d in diagnostics))
+        super().__init__("; ".join(f"{d.place}: {d.message}" for d in diagnostics[:10]))
         self.diagnostics = diagnostics
 
 
@@ -84,13 +95,25 @@ class Mistake(Exception):
         return Diagnostic(self.code, place, self.message, self.facts, self.help, severity, calls)
 
 
+LONGEST_WORD = 100
+MOST_WORDS = 1000
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like a word."""
+    if len(word) > LONGEST_WORD:
+        return None
+    alike = sorted(set(known), key=lambda name: (abs(len(name) - len(word)), name))[:MOST_WORDS]
+    lowered = {name.lower(): name for name in sorted(alike, reverse=True)}
+    close = difflib.get_close_matches(word.lower(), lowered, 1, 0.6)
+    return lowered[close[0]] if close else None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or the known words when they are few, or nothing."""
     names = sorted(set(known))
-    lowered = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.lower(), lowered, 1, 0.6)
-    if close:
-        return f"did you mean `{lowered[close[0]]}`?"
+    if close := closest(word, names):
+        return f"did you mean `{close}`?"
     return f"known here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 

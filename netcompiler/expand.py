@@ -12,21 +12,23 @@ from typing import Any
 
 from netcompiler.arithmetic import show_value, sort_of
 from netcompiler.diagnostics import Call, Mistake, did_you_mean
-from netcompiler.document import MERGES, NAME, BlockDefinition, Item, Net, OutputDefinition, Slot, given_arguments
 from netcompiler.expression import fill, parse_template, parse_value
 from netcompiler.flow import Around, Frame, Scope, Sight, Unknown, Value
 from netcompiler.graph import Graph, Node, Output
+from netcompiler.items import NAME
 from netcompiler.layers import KINDS
 from netcompiler.layers.layer import Layer, show
 from netcompiler.losses import Loss
-from netcompiler.reader import Findings, read_options, text_place
+from netcompiler.net import MERGES, BlockDefinition, Item, Net, OutputDefinition, Slot, given_arguments
+from netcompiler.reader import Findings, option_place, read_options, text_place
 from netcompiler.schema import COMPOSITIONS, OutputOptions
 from netcompiler.source import Items, Mapping, Place, Scalar
 from netcompiler.source import Node as Written
 from netcompiler.values import Misplaced, exact, substitute, substitute_options
 
 MAX_ITEMS = 50_000
-MAX_NESTING = 100
+MAX_NESTING = 50
+MAX_NAME = 1000
 
 
 class TooMuch(Exception):
@@ -74,7 +76,7 @@ class _Expander:
 
     def _input(self, name: str, node: Written, place: Place) -> Value:
         self.names[name] = place
-        with self._report(()):
+        with self._report(place):
             sizes = exact(substitute(node, Sight(Around(self.vars, Scope(), Frame(), None), None)))
             if isinstance(sizes, list) and 1 <= len(sizes) <= 4 and all(type(n) is int and 0 < n < 2**31 for n in sizes):
                 return Value(Node(name, None, (), tuple(sizes), place), tuple(sizes))
@@ -95,7 +97,7 @@ class _Expander:
 
     def _output(self, definition: OutputDefinition, last: Value | None, around: Around) -> Output | None:
         value = self._ref(definition.origin, last, around) if definition.origin else last
-        with self._report(()):
+        with self._report(definition.place):
             if not self._present(definition.when, value, around):
                 return None
             filled = substitute(definition.options, Sight(around, value))
@@ -149,7 +151,7 @@ class _Expander:
             return self.item(old, above, replace(there, scope=around.scope), forced or around.scope.number())
         result: Value | None = Value()
         name = forced
-        with self._report(around.calls):
+        with self._report(item.place, around.calls):
             value = self._ref(item.origin, above, around) if item.origin else above
             if not self._present(item.when, value, around):
                 return above
@@ -190,7 +192,7 @@ class _Expander:
 
     def _layer(self, item: Item, kind: str, full: str, value: Value | None, around: Around) -> Value:
         if kind in MERGES:
-            layer, inputs = self._merge(item, kind, around)
+            layer, inputs = self._merge(item, kind, value, around)
         else:
             inputs = [self._need(value, item.place)]
             layer = item.layer or self._options(KINDS[kind], item, kind, value, around)
@@ -206,7 +208,7 @@ class _Expander:
         try:
             shape = layer.shape(*shapes)
         except Mistake as mistake:
-            self.findings.add(mistake.at(_option_place(options, mistake.option) or place, around.calls))
+            self.findings.add(mistake.at(option_place(options, mistake.option) or place, around.calls))
             return Value(None, mistake.guess)
         nodes = tuple(value.node for value in inputs if value.node)
         if len(nodes) < len(inputs):
@@ -217,11 +219,11 @@ class _Expander:
             self.findings.add(note.at(place, around.calls, "note"))
         return Value(node, shape)
 
-    def _merge(self, item: Item, kind: str, around: Around) -> tuple[Layer | None, list[Value]]:
+    def _merge(self, item: Item, kind: str, above: Value | None, around: Around) -> tuple[Layer | None, list[Value]]:
         written = item.options.entries.get("of") if isinstance(item.options, Mapping) else item.options
         refs = [ref for ref in written.items if isinstance(ref, Scalar)] if isinstance(written, Items) else []
-        inputs = [self._ref(ref, None, around) for ref in refs]
-        names = [fill(parse_template(ref.raw), Sight(around, None)) for ref in refs]
+        names = [self._filled(ref, None, around) for ref in refs]  # None: a merge receives nothing that `$in` could mean
+        inputs = [self._ref(ref, above, around) for ref in refs]
         layer: Layer = KINDS[kind](of=names)
         return layer, inputs
 
@@ -365,7 +367,11 @@ class _Expander:
             raise Misplaced(mistake, text_place(written)) from None
 
     def _claim(self, full: str, place: Place, around: Around) -> None:
-        """Full names are unique."""
+        """Full names are unique, and short enough to be read."""
+        if len(full) > MAX_NAME:
+            help = "give shorter names, or nest fewer of them"
+            self.findings.error("too-large", place, f"the full name of this item has {len(full):,} characters", help)
+            raise TooMuch
         if full in self.names:
             facts = [f"the first is at {self.names[full]}"]
             mistake = Mistake("two-of-one-name", f"two items are called `{full}`", "put `$index` into the name, or make it a block", facts)
@@ -374,7 +380,7 @@ class _Expander:
 
     def _ref(self, written: Scalar, above: Value | None, around: Around) -> Value:
         """The value that a REF names."""
-        with self._report(around.calls):
+        with self._report(written.place, around.calls):
             ref = self._filled(written, above, around)
             found = above if ref == "above" else around.received if ref == "input" and around.received else around.frame.find(ref)
             if found is None:
@@ -400,7 +406,7 @@ class _Expander:
     def _count(self, item: Item) -> None:
         self.items += 1
         if self.items > MAX_ITEMS:
-            self.findings.error("too-large", item.place, f"the net has more than {MAX_ITEMS:,} items", "make a repeat shorter")
+            self.findings.error("too-large", item.place, f"the net has more than {MAX_ITEMS:,} items", "repeat less, or call fewer blocks")
             raise TooMuch
 
     def _bounded(self, turns: int, item: Item) -> int:
@@ -413,18 +419,21 @@ class _Expander:
     def _nested(self, item: Item) -> Iterator[None]:
         self.nesting += 1
         if self.nesting > MAX_NESTING:
-            self.findings.error("too-deep", item.place, f"blocks and compositions nest more than {MAX_NESTING} deep")
+            message = f"blocks and compositions nest more than {MAX_NESTING} deep"
+            self.findings.error("too-deep", item.place, message, "write some of them one after another")
             raise TooMuch
         yield
         self.nesting -= 1
 
     @contextmanager
-    def _report(self, calls: tuple[Call, ...]) -> Iterator[None]:
+    def _report(self, place: Place, calls: tuple[Call, ...] = ()) -> Iterator[None]:
         """Turns mistakes into findings; what should have come of the block is then unknown."""
         try:
             yield
         except Misplaced as found:
             self.findings.add(found.mistake.at(found.place, calls))
+        except Mistake as mistake:
+            self.findings.add(mistake.at(place, calls))
         except Unknown:
             return  # a finding is there already
 
@@ -433,13 +442,6 @@ def _join(kind: str, ways: list[Value]) -> Layer:
     """The layer that joins values without names of their own."""
     layer: Layer = KINDS[kind](of=[way.node.name if way.node else "?" for way in ways])
     return layer
-
-
-def _option_place(options: Written | None, option: str) -> Place | None:
-    """Where the value of an option stands, when the file has it."""
-    if option and isinstance(options, Mapping) and option in options.entries:
-        return options.entries[option].place
-    return None
 
 
 def check_loss(node: Node, loss: Loss) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netcompiler.diagnostics import Call, Mistake
-from netcompiler.document import Item
 from netcompiler.graph import Node
 from netcompiler.layers.layer import Shape
+from netcompiler.net import Item
 
 
 class Unknown(Exception):

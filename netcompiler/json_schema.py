@@ -11,11 +11,11 @@ from itertools import combinations
 
 from pydantic.fields import FieldInfo
 
-from netcompiler.document import MERGES
 from netcompiler.grammar import ID
 from netcompiler.json_values import COMPUTED, Schema, types_of, value, with_message
 from netcompiler.layers import KINDS
 from netcompiler.losses import LOSSES
+from netcompiler.net import MERGES
 from netcompiler.optimisers import OPTIMIZERS
 from netcompiler.options import (
     Arguments,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from netcompiler import zoo
 from netcompiler.diagnostics import Diagnostic, Mistake, SpecError, did_you_mean
-from netcompiler.document import Net, Uses, first_character, read_document
+from netcompiler.document import first_character, read_document
 from netcompiler.expand import expand
 from netcompiler.flow import Around, Frame, Scope, Sight, Unknown
 from netcompiler.graph import Graph
+from netcompiler.identifiers import Uses
+from netcompiler.net import Net
 from netcompiler.overrides import extend, override, setting
-from netcompiler.reader import Findings, read_options
+from netcompiler.reader import Findings, TooMany, is_null, read_options
 from netcompiler.recipe import Recipe
 from netcompiler.source import MAX_BYTES, Mapping, Node, Place, Scalar, Source, parse
+from netcompiler.training import check_training
 from netcompiler.values import Misplaced, exact, substitute
 
 
@@ -40,17 +44,14 @@ class Loaded:
 
 def load(spec: str, settings: Sequence[str] = (), stdin_text: str | None = None) -> Loaded:
     """Reads NAME[:VARIANT] of the zoo, a file[:VARIANT], or `-`; settings are `key=value` texts."""
-    findings = Findings()
-    graph, recipe = None, None
+    loader = _Loader(stdin_text)
+    found = loader.findings.list
     try:
-        loader = _Loader(findings, stdin_text)
-        graph, recipe = loader.load(spec, settings)
-    except SpecError as error:
-        for diagnostic in error.diagnostics:
-            findings.add(diagnostic)
-    except Misplaced as found:
-        findings.add(found.mistake.at(found.place))
-    return Loaded(graph, recipe, _in_order(findings.list))
+        loader.load(spec, settings)
+    except TooMany:
+        last = found[-1].place
+        found.append(Diagnostic("too-many", last, f"there are more mistakes than these {len(found)}", help="mend some, and ask again"))
+    return Loaded(loader.graph, loader.recipe, _in_order(found))
 
 
 def _in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
@@ -60,25 +61,46 @@ def _in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 
 
 class _Loader:
-    def __init__(self, findings: Findings, stdin_text: str | None) -> None:
-        self.findings = findings
-        self.stdin_text = stdin_text
+    """The steps from a name to a graph; a mistake in one ends it, and the next ones work with what there is."""
 
-    def load(self, spec: str, settings: Sequence[str]) -> tuple[Graph, Recipe | None]:
+    def __init__(self, stdin_text: str | None) -> None:
+        self.findings = Findings()
+        self.stdin_text = stdin_text
+        self.uses = Uses()
+        self.slips: list[Diagnostic] = []
+        self.graph: Graph | None = None
+        self.recipe: Recipe | None = None
+
+    def load(self, spec: str, settings: Sequence[str]) -> None:
         name, variant = split_variant(spec)
-        asked = Source("command line", spec)
-        place = Place(asked, 1, len(name) + 2, 1, len(spec) + 1)
         source = self.find(name, Path.cwd())
-        tree = self.extended(source, ())
-        uses = Uses()
-        self.check_as_written(tree, uses)
-        tree = self.chosen(tree, variant, place)
-        for text in settings:
-            tree = override(tree, *setting(text))
-        net = read_document(tree, self.findings, uses)
-        self.unused(uses)
-        graph = expand(net, source.name, variant, self.findings)
-        return graph, self.recipe(net, graph)
+        with self.reported():
+            tree = self.extended(source, ())
+            written = self.as_written(tree)
+            for slip in self.slips:
+                self.findings.add(slip)
+            chosen = self.chosen(tree, variant, _place_of_variant(spec, name))
+            for text in settings:
+                with self.reported():
+                    chosen = override(chosen, *setting(text))
+            if self.slips:
+                return  # what they hide is not known, and would be called unused or missing
+            net = written if chosen is tree else read_document(chosen, self.findings, self.uses)
+            self.unused()
+            self.graph = expand(net, source.name, variant, self.findings)
+            with self.reported():
+                self.train(net, self.graph)
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Mistakes that end a step become findings."""
+        try:
+            yield
+        except SpecError as error:
+            for diagnostic in (*self.slips, *error.diagnostics):
+                self.findings.add(diagnostic)
+        except Misplaced as found:
+            self.findings.add(found.mistake.at(found.place))
 
     def find(self, name: str, beside: Path) -> Source:
         """The text of a spec: standard input, a file, or a net of the zoo."""
@@ -95,7 +117,7 @@ class _Loader:
 
     def extended(self, source: Source, chain: tuple[str, ...]) -> Mapping:
         """The tree of a file over the tree of the spec that it extends."""
-        tree = parse(source)
+        tree = parse(source, found=self.slips)
         if not isinstance(tree, Mapping):
             raise Misplaced(
                 Mistake(
@@ -127,7 +149,10 @@ class _Loader:
                 Mistake("extends-cycle", f"{base.name} extends itself", facts=[" -> ".join((*chain, source.name, base.name))]),
                 extends.place,
             )
-        return extend(self.chosen(self.extended(base, (*chain, source.name)), variant, extends.place), tree)
+        below = self.extended(base, (*chain, source.name))
+        with suppress(TooMany):
+            read_document(below, Findings(), self.uses)  # what only the base uses is used
+        return extend(self.chosen(below, variant, extends.place), tree)
 
     def chosen(self, tree: Mapping, variant: str | None, place: Place) -> Mapping:
         """The tree with the settings of a variant."""
@@ -149,52 +174,39 @@ class _Loader:
             tree = override(tree, path, value, variant.key(path))
         return tree
 
-    def check_as_written(self, tree: Mapping, uses: Uses) -> None:
+    def as_written(self, tree: Mapping) -> Net:
         """The file and all its variants are read, whichever is asked for: a mistake or a use anywhere counts."""
-        vars = tree.entries.get("vars")
+        net = read_document(tree, self.findings, self.uses)
         variants = tree.entries.get("variants")
-        known = vars.entries if isinstance(vars, Mapping) else {}
-        read_document(tree, self.findings, uses)
         for variant in variants.entries.values() if isinstance(variants, Mapping) else ():
-            try:
+            with self.reported():
                 changed = self.with_settings(tree, variant)
-            except Misplaced as found:
-                self.findings.add(found.mistake.at(found.place))
-                continue
-            if isinstance(variant, Mapping) and not known.keys() >= variant.entries.keys():
-                read_document(changed, self.findings, uses)
+                if isinstance(variant, Mapping) and not net.vars.keys() >= variant.entries.keys():
+                    read_document(changed, self.findings, self.uses)
+        return net
 
-    def unused(self, uses: Uses) -> None:
-        for (sort, owner, name), place in uses.unused():
+    def unused(self) -> None:
+        for (sort, owner, name), place in self.uses.unused():
             whose = f" of block {owner}" if sort == "argument" else ""
             use = f"call it as a layer: - {name}" if sort == "block" else f"use it as ${name}"
             self.findings.error("unused", place, f"the {sort} `{name}`{whose} is never used", f"take it out, or {use}")
 
-    def recipe(self, net: Net, graph: Graph) -> Recipe | None:
-        train = net.tree.entries.get("train")
-        if train is None:
-            return None
+    def train(self, net: Net, graph: Graph) -> None:
+        train, place = net.tree.entries.get("train"), net.tree.key("train")
+        if train is None or is_null(train):
+            return
         vars = {name: exact(node) for name, node in net.vars.items() if not node.dynamic}
         try:
             filled = substitute(train, Sight(Around(vars, Scope(), Frame(), None), None))
         except Unknown:
-            return None
-        recipe = read_options(Recipe, filled, net.tree.key("train"), "train", self.findings)
-        if recipe and not graph.broken:
-            self.layer_settings(recipe, filled, graph)
-        return recipe
+            return  # a finding is there already
+        self.recipe = read_options(Recipe, filled, place, "train", self.findings)
+        if self.recipe and isinstance(filled, Mapping) and not graph.broken:
+            check_training(self.recipe, filled, place, graph, self.findings)
 
-    def layer_settings(self, recipe: Recipe, train: Node, graph: Graph) -> None:
-        """Names under train.layers must be the beginning of a name that has parameters."""
-        written = train.entries.get("layers") if isinstance(train, Mapping) else None
-        names = {
-            ".".join(parts[:n]) for node in graph if node.parameters for parts in [node.name.split(".")] for n in range(1, len(parts) + 1)
-        }
-        for name in written.entries if isinstance(written, Mapping) else ():
-            if name not in names and isinstance(written, Mapping):
-                self.findings.error(
-                    "unknown-name", written.key(name), f"no layer with parameters is called `{name}`", did_you_mean(name, names)
-                )
+
+def _place_of_variant(spec: str, name: str) -> Place:
+    return Place(Source("command line", spec), 1, len(name) + 2, 1, len(spec) + 1)
 
 
 def is_path(name: str) -> bool:

@@ -18,31 +18,38 @@ from netcompiler.arithmetic import show_value
 from netcompiler.diagnostics import Call, Diagnostic, Mistake, did_you_mean
 from netcompiler.formula import parse_formula
 from netcompiler.options import Expect, Formula, NameMap, OneOf, Options, Registry, Structure
-from netcompiler.source import Items, Mapping, Node, Place, Scalar, plain
+from netcompiler.source import MAX_DIGITS, Items, Mapping, Node, Place, Scalar, plain
 
 Model = TypeVar("Model", bound=Options)
 
 
+class TooMany(Exception):
+    """More mistakes than anybody reads in one go: the rest is not looked for."""
+
+
 class Findings:
-    """The diagnostics of one load, at most one for each place."""
+    """The diagnostics of one load, at most one of each severity for each place."""
+
+    MOST = 100
 
     def __init__(self) -> None:
         self.list: list[Diagnostic] = []
         self.places: set[tuple[object, int, int, str]] = set()
+        self.errors = 0
+        """All errors met, those at the place of another one too."""
 
     def add(self, diagnostic: Diagnostic) -> None:
         place = diagnostic.place
         key = (place.source, place.line, place.column, diagnostic.severity)
+        self.errors += diagnostic.severity == "error"
         if key not in self.places:
             self.places.add(key)
-            self.list.append(diagnostic)
+            self.list.append(diagnostic.shortened())
+            if len(self.list) == self.MOST and self.errors:
+                raise TooMany
 
     def error(self, code: str, place: Place, message: str, help: str = "", facts: Iterable[str] = ()) -> None:
         self.add(Diagnostic(code, place, message, tuple(facts), help))
-
-    @property
-    def errors(self) -> int:
-        return sum(d.severity == "error" for d in self.list)
 
 
 def key_of(name: str, field: FieldInfo) -> str:
@@ -80,9 +87,7 @@ def section_of(field: FieldInfo) -> type[Options] | None:
     return None if mark_of(field, OneOf) else _section(field.annotation)
 
 
-def read_fields(
-    model: type[Options], node: Node | None, at: Place, what: str, findings: Findings, extra: Iterable[str] = ()
-) -> Mapping | None:
+def read_fields(model: type[Options], node: Node | None, at: Place, what: str, findings: Findings) -> Mapping | None:
     """The options as a mapping: F2's short form written out, unknown and missing keys and nulls reported."""
     mapping = written_out(model, node, at, what, findings)
     if mapping is None:
@@ -90,13 +95,9 @@ def read_fields(
     fine = True
     known = fields_of(model)
     for key, value in mapping.entries.items():
-        if key not in known and key not in extra:
-            findings.error(
-                "unknown-option",
-                mapping.key(key),
-                f"{what} has no option `{key}`",
-                did_you_mean(key, known) if known else f"{what} has no options",
-            )
+        if key not in known:
+            help = f"write `{what}` alone" if not known else _missing_colon(key, known) or did_you_mean(key, known)
+            findings.error("unknown-option", mapping.key(key), f"{what} has no option `{key}`", help)
             fine = False
         elif key in known and is_null(value):
             findings.error("null", mapping.key(key), f"`{key}` has no value", f"write one after the colon, or leave `{key}` out")
@@ -106,6 +107,12 @@ def read_fields(
         words = " and ".join(f"`{key}`" for key in missing)
         findings.error("missing-option", at, f"{what} needs {words}", hint(model, missing))
     return mapping if fine and not missing else None
+
+
+def _missing_colon(key: str, known: Iterable[str]) -> str:
+    """Help for `{filters 64}` and `{filters:64}`."""
+    word, _, value = re.sub(r"[\s:]+", ":", key, count=1).partition(":")
+    return f"write `{word}: {value}`, with a blank behind the colon" if value and word in known else ""
 
 
 def hint(model: type[Options], missing: list[str]) -> str:
@@ -168,7 +175,18 @@ def read_options(
     except ValidationError as error:
         _explain(model, mapping, waiting, error, what, findings, calls)
         return None
+    except Mistake as mistake:  # options that do not go together
+        if not waiting:
+            findings.add(mistake.at(option_place(mapping, mistake.option) or at, calls))
+        return None
     return None if waiting else built
+
+
+def option_place(options: Node | None, option: str) -> Place | None:
+    """Where the value of an option stands, when the file has it."""
+    if option and isinstance(options, Mapping) and option in options.entries:
+        return options.entries[option].place
+    return None
 
 
 def has_parts(field: FieldInfo) -> bool:
@@ -202,6 +220,9 @@ def _read_names(names: NameMap, key: str, node: Node, findings: Findings) -> Any
     if not isinstance(node, Mapping):
         findings.error("wrong-type", node.place, f"{key} maps names to options", f"write {key}: {{name: {{option: value}}}}")
         return None
+    for name, value in node.entries.items():
+        if is_null(value):
+            findings.error("null", node.key(name), f"`{name}` has no value", f"write one after the colon, or leave `{name}` out")
     return {name: read_options(names.model, value, node.key(name), f"{key}.{name}", findings) for name, value in node.entries.items()}
 
 
@@ -303,7 +324,10 @@ LOOKALIKES = (
     (r"0x[0-9A-Fa-f]+", "hexadecimal is text here: write {hex}"),
     (r"0o[0-7]+", "octal is text here: write {octal}"),
     (r"[0-9]+(_[0-9]+)+", "underscores make it a text: write {plain}"),
-    (r"[0-9]+(:[0-9]+)+", "`:` makes it a text (no base-60 numbers here)"),
+    (r"[0-9]+(:[0-9]+)+", "`:` makes it a text: there are no base-60 numbers here"),
+    (r"[-+]?[0-9.]+[eE][-+]?[0-9]{3,}", "an exponent has at most two digits"),
+    (r"[-+]?[0-9]+,[0-9,]+", "a comma makes it a text: write {plain}"),
+    (r"[-+]?[0-9.]+[eE]?[-+]?[0-9]*%", "a percent sign makes it a text: write the share, such as 0.5"),
     (r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "infinity and not-a-number are text here: write a finite number"),
     (r"(?i)yes|no|on|off|True|False|TRUE|FALSE", "truths are written true and false"),
 )
@@ -314,6 +338,8 @@ def lookalike(node: Node) -> str:
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return ""
     text = node.value
+    if len(text) > MAX_DIGITS:
+        return f"a number has at most {MAX_DIGITS} characters" if re.fullmatch(r"[-+0-9.eE]+", text) else ""
     if node.quoted and re.fullmatch(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?|true|false", text):
         return "quotes make it a text: write it without them"
     for pattern, help in LOOKALIKES:
@@ -322,6 +348,6 @@ def lookalike(node: Node) -> str:
                 whole=text.lstrip("+0") or "0",
                 hex=int(text, 16) if text.startswith("0x") else "",
                 octal=int(text, 8) if text.startswith("0o") else "",
-                plain=text.replace("_", ""),
+                plain=re.sub("[_,]", "", text),
             )
     return ""

@@ -15,10 +15,15 @@ from typing import Any, NamedTuple, TypeAlias
 import yaml
 
 from netcompiler.diagnostics import Diagnostic, SpecError
+from netcompiler.slips import explain
 
 MAX_BYTES = 4_000_000
+MAX_NODES = 200_000
 MAX_DEPTH = 60
 MAX_DIGITS = 40
+
+BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 DECIMAL = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]{1,2})?")
@@ -33,7 +38,7 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        return self.text.split("\n")
+        return BREAK.split(self.text.removeprefix("\ufeff"))
 
 
 class Place(NamedTuple):
@@ -133,22 +138,47 @@ def resolve(text: str) -> Value:
     return text
 
 
-def parse(source: Source, shown: Source | None = None) -> Node:
-    """The one document of a source; raises SpecError at the first thing that is not YAML as netc reads it.
+def parse(source: Source, shown: Source | None = None, found: list[Diagnostic] | None = None) -> Node:
+    """The one document of a source; raises SpecError where it is not YAML as netc reads it.
 
-    Places point into `shown`, where that is another text of the same lines and columns."""
-    if len(source.text) > MAX_BYTES:
-        raise _error(source, 1, 1, "too-large", f"this file is larger than {MAX_BYTES // 1_000_000} MB", "")
+    Places point into `shown`, where that is another text of the same lines and columns. With `found`, mistakes that
+    leave the meaning of the rest clear go there, and the tree is the result."""
+    builder = _Builder(shown or source)
     loader: Any = getattr(yaml, "CLoader", yaml.Loader)
     try:
-        return _Builder(shown or source).build(yaml.parse(source.text, Loader=loader))
+        _check_characters(source, shown or source)
+        tree = builder.build(yaml.parse(source.text, Loader=loader))
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(shown or source, error) from None
-    except yaml.reader.ReaderError as error:
-        before = source.text[: error.position]
-        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-        message = f"the character U+{ord(str(error.character)):04X} may not stand in YAML"
-        raise _error(source, line, column, "syntax", message, "remove it, or write it as an escape in double quotes") from None
+        raise SpecError(*builder.found, *_unless_a_follow_up(_slip(shown or source, error), builder.found)) from None
+    if found is None or any(mistake.code not in HARMLESS for mistake in builder.found):
+        if builder.found:
+            raise SpecError(*builder.found)
+    else:
+        found += builder.found
+    return tree
+
+
+HARMLESS = {"duplicate-key", "anchor", "tag"}
+
+
+def _slip(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
+    mark, message, help = explain(error, source.lines)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Diagnostic("syntax", Place(source, line, column, line, column + 1), message, (), help)
+
+
+def _unless_a_follow_up(slip: Diagnostic, found: list[Diagnostic]) -> list[Diagnostic]:
+    return [] if any(earlier.place.line == slip.place.line for earlier in found) else [slip]
+
+
+def _check_characters(source: Source, shown: Source) -> None:
+    if len(source.text) > MAX_BYTES:
+        raise _error(shown, 1, 1, "too-large", f"this text is larger than {MAX_BYTES // 1_000_000} MB", "a spec is a page or two")
+    if match := FORBIDDEN.search(source.text.removeprefix("\ufeff")):
+        before = BREAK.split(match.string[: match.start()])
+        message = f"the character U+{ord(match[0]):04X} may not stand in YAML"
+        help = "remove it, or write it as an escape in double quotes"
+        raise _error(shown, len(before), len(before[-1]) + 1, "syntax", message, help)
 
 
 class _Builder:
@@ -156,6 +186,8 @@ class _Builder:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.found: list[Diagnostic] = []
+        self.nodes = 0
 
     def build(self, events: Iterator[Any]) -> Node:
         root: Node | None = None
@@ -165,9 +197,11 @@ class _Builder:
             node: Node | None = None
             if isinstance(event, yaml.ScalarEvent):
                 node = self._scalar(event)
+            elif isinstance(event, yaml.AliasEvent):
+                node = Scalar(self._place(event), f"*{event.anchor}", f"*{event.anchor}")
             elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
                 if stack and stack[-1].wants_key:
-                    raise self._at(event, "syntax", "a key must be a plain text", "write a name before the colon")
+                    raise SpecError(*self.found, self._at(event, "syntax", "a key must be a plain text", "write a name before the colon"))
                 stack.append(_Open(self._place(event), isinstance(event, yaml.MappingStartEvent)))
             elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
                 node = stack.pop().close(event)
@@ -182,32 +216,26 @@ class _Builder:
         return root
 
     def _refuse(self, event: Any, root: Node | None, stack: list[_Open]) -> None:
-        if isinstance(event, yaml.AliasEvent):
-            raise self._at(
-                event,
-                "alias",
-                "aliases (*name) are not part of the language",
-                "a block, a variable or $name says it once; quote a text that starts with `*`",
-            )
-        if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            raise self._at(event, "documents", "a file holds one document", "put the second one into a file of its own")
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise SpecError(*self.found, self._at(event, "too-large", f"more than {MAX_NODES:,} values", "let `repeat` write them"))
         if len(stack) >= MAX_DEPTH:
-            raise self._at(event, "depth", f"nested more than {MAX_DEPTH} deep", "")
-        if getattr(event, "anchor", None) is not None:
-            raise self._at(
-                event,
-                "anchor",
-                "anchors (&name) are not part of the language",
-                "a block, a variable or $name says it once; quote a text that starts with `&`",
-            )
-        if getattr(event, "tag", None) is not None:
-            raise self._at(event, "tag", "tags (!name) are not part of the language", "quote a text that starts with `!`")
+            raise SpecError(*self.found, self._at(event, "depth", f"nested more than {MAX_DEPTH} deep", "put inner parts into blocks"))
+        if isinstance(event, yaml.DocumentStartEvent) and root is not None:
+            raise SpecError(*self.found, self._at(event, "documents", "a file holds one document", "put the second into a file of its own"))
+        if isinstance(event, yaml.AliasEvent):
+            self.found.append(self._at(event, "alias", "aliases (*name) are not part of the language", INSTEAD.format("*")))
+        elif getattr(event, "anchor", None) is not None:
+            self.found.append(self._at(event, "anchor", "anchors (&name) are not part of the language", INSTEAD.format("&")))
+        elif getattr(event, "tag", None) is not None:
+            self.found.append(self._at(event, "tag", "tags (!name) are not part of the language", "quote a text that starts with `!`"))
 
     def _scalar(self, event: Any) -> Scalar:
         quoted = bool(event.style)
         scalar = Scalar(self._place(event), event.value if quoted else resolve(event.value), event.value, quoted)
         if scalar.dynamic and _unbalanced(event.value):
-            raise self._quote(scalar)
+            self.found.append(_unquoted(scalar))
+            scalar.dynamic = False
         return scalar
 
     def _put(self, top: _Open, node: Node) -> None:
@@ -216,41 +244,26 @@ class _Builder:
             return
         assert isinstance(node, Scalar)
         key = node.raw
-        if _unbalanced(key):
-            raise self._quote(node)
-        if key in top.entries:
-            raise SpecError(
-                Diagnostic(
-                    "duplicate-key",
-                    node.place,
-                    f"the key `{key}` is written twice",
-                    (f"first at {top.keys[key]}",),
-                    "did a `- ` get lost in front of it? Each layer of a list starts with a dash",
-                )
-            )
-        if key == "<<":
-            raise SpecError(
-                Diagnostic(
-                    "merge-key",
-                    node.place,
-                    "merge keys (<<) are not part of the language",
-                    (),
-                    "`extends` builds on another spec, a block on a group of layers",
-                )
-            )
         top.pending = key
-        top.keys[key] = node.place
-
-    def _quote(self, node: Scalar) -> SpecError:
-        help = "quote this: in [..] and {..} a comma or a bracket ends a text without quotes"
-        return SpecError(Diagnostic("unbalanced", node.place, f"the parentheses of `{node.raw}` do not match", (), help))
+        if _unbalanced(key):
+            if not self.found or self.found[-1].code != "unbalanced":  # else it is the other half
+                self.found.append(_unquoted(node))
+        elif key == "<<":
+            help = "`extends` builds on another spec, a block names a group of layers"
+            self.found.append(Diagnostic("merge-key", node.place, "merge keys (<<) are not part of the language", (), help))
+        elif key in top.keys:
+            help = "take one out, or give each layer of a list a `- ` of its own"
+            facts = (f"first at {top.keys[key]}",)
+            self.found.append(Diagnostic("duplicate-key", node.place, f"the key `{key}` is written twice", facts, help))
+        else:
+            top.keys[key] = node.place
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
         return Place(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
-    def _at(self, event: Any, code: str, message: str, help: str) -> SpecError:
-        return SpecError(Diagnostic(code, self._place(event), message, (), help))
+    def _at(self, event: Any, code: str, message: str, help: str) -> Diagnostic:
+        return Diagnostic(code, self._place(event), message, (), help)
 
 
 class _Open:
@@ -274,13 +287,21 @@ class _Open:
         if self.pending is None:
             self.items.append(node)
         else:
-            self.entries[self.pending] = node
+            self.entries.setdefault(self.pending, node)  # of two values of one key the first counts
             self.pending = None
 
     def close(self, event: Any) -> Node:
         end = event.end_mark
         place = self.place._replace(end_line=end.line + 1, end_column=end.column + 1)
         return Mapping(place, self.entries, self.keys) if self.mapping else Items(place, self.items)
+
+
+INSTEAD = "a block, a variable or $name says it once; quote a text that starts with `{}`"
+
+
+def _unquoted(node: Scalar) -> Diagnostic:
+    help = "quote this: in [..] and {..} a comma or a bracket ends a text without quotes"
+    return Diagnostic("unbalanced", node.place, f"the parentheses of `{node.raw}` do not match", (), help)
 
 
 def _unbalanced(text: str) -> bool:
@@ -290,41 +311,6 @@ def _unbalanced(text: str) -> bool:
         if depth < 0:
             return True
     return depth != 0
-
-
-SLIPS = (
-    ("cannot start any token", "\t", "a tab may not indent a line", "use blanks"),
-    ("cannot start any token", "", "this character cannot start a value", "put the text in quotes"),
-    (
-        "mapping values are not allowed",
-        "",
-        "a second `: ` in one line",
-        "put the text after the first colon in quotes, or give the inner key a line of its own",
-    ),
-    ("expected ',' or ']'", "", "this list is not closed", "add `]`, or the comma that is missing here"),
-    ("expected ',' or '}'", "", "this mapping is not closed", "add `}`, or the comma that is missing here"),
-    ("found unexpected end of stream", "", "a quote is opened and never closed", "add the closing quote"),
-    ("could not find expected ':'", "", "a key without a colon", "write `key: value`, with a blank after the colon"),
-    (
-        "expected <block end>",
-        "",
-        "this line does not fit the list or mapping around it",
-        "check its indentation: the items of one list, and the keys of one mapping, start in the same column",
-    ),
-    ("undefined alias", "", "aliases (*name) are not part of the language", "quote a text that starts with `*`"),
-    ("expected alphabetic or numeric", "", "a text may not start with `&` or `*`", "put it in quotes"),
-)
-
-
-def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> SpecError:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    problem = str(error.problem or error)
-    text = source.lines[line - 1][column - 1 :] if line <= len(source.lines) else ""
-    for part, start, message, help in SLIPS:
-        if part in problem and text.startswith(start):
-            return _error(source, line, column, "syntax", message, help)
-    return _error(source, line, column, "syntax", f"this is not YAML: {problem}", "")
 
 
 def _error(source: Source, line: int, column: int, code: str, message: str, help: str) -> SpecError:
