@@ -9,6 +9,7 @@ from netcompiler.diagnostics import SpecError
 from netcompiler.graph import Graph
 from netcompiler.load import load
 from netcompiler.passes.differentiate import differentiate
+from netcompiler.passes.fold import fold
 from netcompiler.passes.fuse import fuse
 from netcompiler.passes.hoist import hoist
 from netcompiler.passes.keep import keep
@@ -41,6 +42,7 @@ Stage = tuple[str, Callable[[Plan, Job], Plan]]
 
 STAGES: tuple[Stage, ...] = (
     ("simplify", lambda plan, job: simplify(plan)),
+    ("fold", lambda plan, job: fold(plan)),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
     ("optimise", lambda plan, job: optimise(plan, job.recipe, job.spared())),
     ("keep", lambda plan, job: keep(plan)),

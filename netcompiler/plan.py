@@ -77,6 +77,13 @@ class Instruction:
     def result(self) -> Value:
         return self.results[0]
 
+    def reading(self, names: Mapping[Value, Value]) -> Instruction:
+        """The same instruction, body and all, with other values in place of some operands."""
+        if not any(value in names for value in self.operands):
+            return self
+        operands = tuple(names.get(value, value) for value in self.operands)
+        return replace(self, operands=operands, body=tuple(inner.reading(names) for inner in self.body))
+
 
 @dataclass(frozen=True, eq=False)
 class Program:

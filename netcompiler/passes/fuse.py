@@ -19,7 +19,7 @@ REDUCED = ("sum", "moments")
 
 
 def fuse(plan: Plan) -> Plan:
-    return plan.with_programs(reductions(maps(program)) for program in plan.programs.values())
+    return plan.with_programs(merged(reductions(maps(program))) for program in plan.programs.values())
 
 
 def readers_of(program: Program) -> Counter[Value]:
@@ -95,6 +95,39 @@ def reductions(program: Program) -> Program:
     ]
     forward = sum(position < program.forward for position, _ in written)
     return replace(program, instructions=tuple(i for _, i in written), forward=forward)
+
+
+def merged(program: Program) -> Program:
+    """Neighbouring maps that read the same values into the same shape become one map with several results."""
+    order: list[Instruction] = []
+    forward = 0
+    for position, instruction in enumerate(program.instructions):
+        forward = len(order) if position == program.forward else forward
+        before = order[-1] if order and position != program.forward else None
+        if before and _alike(before, instruction):
+            order[-1] = _beside(before, instruction)
+        else:
+            order.append(instruction)
+    return program if len(order) == len(program.instructions) else replace(program, instructions=tuple(order), forward=forward)
+
+
+def _alike(one: Instruction, other: Instruction) -> bool:
+    if one.op != "map" or other.op != "map" or one.attributes["shape"] != other.attributes["shape"]:
+        return False
+    return (
+        set(other.operands) <= set(one.operands) or (set(one.operands) < set(other.operands) and not set(other.operands) & set(one.results))
+    )
+
+
+def _beside(one: Instruction, other: Instruction) -> Instruction:
+    values = list(dict.fromkeys((*one.operands, *other.operands)))
+    exprs = [
+        substitute(expr, {i: operand(values.index(v)) for i, v in enumerate(instruction.operands)})
+        for instruction in (one, other)
+        for expr in instruction.attributes["exprs"]
+    ]
+    results = (*one.results, *other.results)
+    return replace(one, results=results, operands=tuple(values), attributes={**one.attributes, "exprs": tuple(exprs)})
 
 
 def _is_map(made: dict[Value, tuple[int, Instruction]], value: Value) -> bool:

@@ -1,0 +1,90 @@
+"""In inference a norm behind a convolution or product is part of its weights: y = d * conv(x, w) + e is conv(x, d * w) + e.
+
+d and e depend on state alone, so hoist computes them before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netcompiler.builder import Builder
+from netcompiler.passes.fuse import readers_of
+from netcompiler.passes.hoist import HOSTS, LASTING
+from netcompiler.passes.simplify import without_dead
+from netcompiler.plan import Instruction, Plan, Program, Value
+from netcompiler.scalar import ONE, ZERO, Expr, derivative, operand, operands, substitute
+
+PRODUCTS = ("conv", "matmul")
+
+
+def fold(plan: Plan) -> Plan:
+    lasting = frozenset(state.value for state in plan.states.values() if state.segment in LASTING)
+    return plan.with_programs(_folded(program, lasting, plan.dtype) for name, program in plan.programs.items() if name in HOSTS)
+
+
+def _folded(program: Program, lasting: frozenset[Value], dtype: str) -> Program:
+    readers = readers_of(program)
+    made = {value: instruction for instruction in program for value in instruction.results}
+    steady = set(lasting)
+    b = Builder(dtype, taken=max((int(v.name[1:]) for v in made), default=0))
+    names: dict[Value, Value] = {}
+    for instruction in program:
+        if instruction.operands and steady.issuperset(instruction.operands):
+            steady.update(instruction.results)
+        match = _match(instruction, made, steady, readers) if instruction.op == "map" else None
+        if match:
+            b.origin = instruction.origin
+            names[instruction.result] = _write(b, *match, names)
+        else:
+            b.append(instruction.reading(names))
+    if not names:
+        return program
+    outputs = {name: names.get(value, value) for name, value in program.outputs.items()}
+    return without_dead(replace(program, instructions=tuple(b.instructions), outputs=outputs))
+
+
+Match = tuple[Instruction, Expr, list[Value]]
+"""The product, an expression with the product as operand 0, and all operands."""
+
+
+def _match(instruction: Instruction, made: dict[Value, Instruction], steady: set[Value], readers: dict[Value, int]) -> Match | None:
+    """A map that is d * y + e in the one product that it reads, where d and e are steady and one for each channel."""
+    [expr, *more], values = instruction.attributes["exprs"], list(instruction.operands)
+    while not more:
+        moving = [i for i in operands(expr) if values[i] not in steady]
+        if len(moving) != 1 or readers[values[moving[0]]] != 1:
+            return None
+        [i] = moving
+        inner = made.get(values[i])
+        if inner is None or inner.results[0].shape != instruction.result.shape:
+            return None
+        if inner.op in PRODUCTS:
+            return _affine(inner, expr, values, i)
+        if inner.op != "map" or len(inner.results) > 1:
+            return None
+        places = {j: operand(len(values) + j) for j in range(len(inner.operands))}
+        expr = substitute(expr, {i: substitute(inner.attributes["exprs"][0], places)})
+        values += inner.operands
+    return None
+
+
+def _affine(product: Instruction, expr: Expr, values: list[Value], i: int) -> Match | None:
+    channels = product.result.shape[-1]
+    slope = derivative(expr, i)
+    others = [values[j] for j in operands(expr) if j != i]
+    if i in operands(slope) or slope in (ONE, ZERO) or any(value.shape not in ((channels,), ()) for value in others):
+        return None
+    if product.op == "matmul" and (product.attributes["ta"] or not product.attributes["tb"] or len(product.operands[1].shape) != 2):
+        return None
+    order = [i, *(j for j in range(len(values)) if j != i)]
+    return product, substitute(expr, {j: operand(order.index(j)) for j in order}), [values[j] for j in order]
+
+
+def _write(b: Builder, product: Instruction, expr: Expr, values: list[Value], names: dict[Value, Value]) -> Value:
+    x, w = (names.get(value, value) for value in product.operands)
+    slope = derivative(expr, 0)
+    columns = [b.reshape(value, (*value.shape, *(1,) * (len(w.shape) - 1))) if value.shape else value for value in values[1:]]
+    scaled = b.map(slope * operand(0), w, *columns, shape=w.shape)
+    y = b.emit(product.op, x, scaled, **product.attributes)
+    rest = b.map(substitute(expr, {0: ZERO}), y, *values[1:], shape=(y.shape[-1],)) if len(values) > 1 else None
+    return b.map(operand(0) + operand(1), y, rest, shape=y.shape) if rest else y
