@@ -15,7 +15,6 @@ from netcompiler.grammar import ID
 from netcompiler.json_values import COMPUTED, Schema, types_of, value, with_message
 from netcompiler.layers import KINDS
 from netcompiler.losses import LOSSES
-from netcompiler.net import MERGES
 from netcompiler.optimisers import OPTIMIZERS
 from netcompiler.options import (
     Arguments,
@@ -225,7 +224,7 @@ def _item() -> Schema:
         "properties": {**_SIBLINGS, **{kind: _kind(model) for kind, model in models.items()}},
         "patternProperties": {BLOCK: _CALL},
         "additionalProperties": False,
-        "dependencies": {kind: _without("from") for kind in sorted(MERGES)},
+        "dependencies": {kind: _without("from") for kind, layer in KINDS.items() if layer.family == "merge"},
         "allOf": list(_one_kind(tuple(_SIBLINGS))),
         **_text(KINDS.values(), {"pattern": BLOCK}, same),
     }
@@ -243,11 +242,17 @@ def _one_kind(siblings: tuple[str, ...]) -> Iterable[Schema]:
 
 
 def _output() -> Schema:
-    """An item without a name, its kind optional, and what an output has beside it."""
+    """An item without a name, its kind optional, and what an output has beside it; or a list of items. Two kinds pass here:
+    their siblings are six, and a rule for each of 64 sets is more than the slip is worth."""
     item = _item()
     kinds = {key: {"$ref": f"#/definitions/item/properties/{key}"} for key in item["properties"] if key != "name"}
-    taken = {key: item[key] for key in ("type", "patternProperties", "additionalProperties", "if")}
-    return {**taken, "properties": {**_properties(OutputOptions), **kinds}, "then": {"$ref": "#/definitions/item/then"}}
+    return {
+        "type": ["object", "string", "array"],
+        "items": _ITEM,
+        "properties": {**_properties(OutputOptions), **kinds},
+        **{key: item[key] for key in ("patternProperties", "additionalProperties", "if")},
+        "then": {"$ref": "#/definitions/item/then"},
+    }
 
 
 def _variant() -> Schema:

@@ -66,7 +66,10 @@ RIGHT = [
     {"input": "", "inputs": "{left: [3, 8, 8], right: [$n]}"},
     {"input": "$shape", "loss": "$loss"},
     {"loss": "{cross_entropy: {smoothing: 0.1}}"},
-    {"loss": "", "outputs": "{a: {loss: l2}, b: {linear: 4, from: x, loss: l1, weight: 0.3, only: train, target: t}, c: Head, d: relu}"},
+    {
+        "loss": "",
+        "outputs": "{a: {loss: l2}, b: {linear: 4, from: x, loss: l1, weight: 0.3, only: train, target: t}, c: Head, d: relu, e: [relu]}",
+    },
     {"vars": "{a: 1, b: [1, [2]], c: text, d: true}", "variants": "{50: {}, small: {a: 2, layers: [relu], train.batch: 3, loss: l1}}"},
     {"blocks": "{A: [relu], B: {args: {x, y: 3, z: $(2 * x), in_all: null}, layers: [relu]}}"},
     {
@@ -101,6 +104,7 @@ WRONG = [
     {"loss": "{hinge: {margins: 3}}"},
     {"loss": "", "outputs": "{a: {los: l2}}"},
     {"loss": "", "outputs": "{a: {linear: 3, name: b}}"},
+    {"loss": "", "outputs": "{a: [reluu]}"},
     {"blocks": "{A: {arg: {x: 1}, layers: [relu]}}"},
     {"blocks": "{A: [reluu]}"},
     {"variants": "{a: {layers: [reluu]}}"},

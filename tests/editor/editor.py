@@ -62,7 +62,7 @@ HOVER = [
     ("filters", "output maps (a whole number, 1 or more)"),
     ("relu", "y = max(x, 0)"),
     ("cross_entropy", "Soft-max with cross-entropy"),
-    ("loss", "the loss of the last layer"),
+    ("optimizer", "the rule that changes the weights"),
     ("sgd", "v = momentum * v + g"),
 ]
 
