@@ -9,12 +9,20 @@ from pydantic import Field
 from netcompiler.diagnostics import Mistake
 from netcompiler.losses.loss import Loss
 from netcompiler.options import Expect, MaybePositive, NotNegative, Positive, Share
-from netcompiler.scalar import compare, index, operand, select, wrap
+from netcompiler.scalar import Expr, compare, index, operand, relu, select, unary, wrap
 
 if TYPE_CHECKING:
     from netcompiler.layers.layer import Shape
     from netcompiler.lowering import Lowering
     from netcompiler.plan import Value
+
+LABEL = "i32"
+"""How a number of a class is given; anything else is a share for each class."""
+
+
+def is_class(channel: int) -> Expr:
+    """Whether the element's channel is the class that operand 1 names."""
+    return compare("eq", index(channel), operand(1))
 
 
 class _Picks(Loss):
@@ -38,6 +46,7 @@ class CrossEntropy(_Picks):
     formula = "L = -sum over k of w[k] * t[k] * log(softmax(x)[k]);  t[k] = (1 - smoothing) * (k == class) + smoothing / classes"
     example = "loss: {cross_entropy: {smoothing: 0.1}}"
     includes = "softmax"
+    soft = True
 
     smoothing: Share = Field(0, description="share of the target that is spread evenly over all classes")
     class_weights: Annotated[list[NotNegative] | None, Field(min_length=2), Expect("a list with a number, 0 or more, for each class")] = (
@@ -56,19 +65,24 @@ class CrossEntropy(_Picks):
             )
 
     def lower(self, at: Lowering, y: Value, target: Value) -> Value:
-        """logsumexp - the score of the right class, or with smoothing a mean of scores; times the weight of the class."""
+        """sum of w * t * (logsumexp - score); where the shares w * t sum to 1, logsumexp - sum of t * score."""
         classes, channel = y.shape[-1], len(y.shape) - 1
-        right = compare("eq", index(channel), operand(1))
-        share = select(right, wrap(1 - self.smoothing + self.smoothing / classes), wrap(self.smoothing / classes))
-        weights = [at.b.table(self.class_weights, (classes,))] if self.class_weights else []
-        if weights:
+        share = self._share(target, classes, channel)
+        values = [y, target]
+        if self.class_weights:
             share = share * operand(2)
-        scores = at.b.sum(at.map(share * operand(0), y, target, *weights, shape=y.shape), (channel,))
+            values.append(at.b.table(self.class_weights, (classes,)))
         level = at.b.emit("logsumexp", y, axis=channel)
-        if weights:
-            total = at.b.sum(at.map(share, y, target, *weights, shape=y.shape), (channel,))
-            return at.mean_of_positions(at.map(operand(0) * operand(1) - operand(2), level, total, scores))
-        return at.mean_of_positions(at.map(operand(0) - operand(1), level, scores))
+        scores = at.b.sum(at.map(share * operand(0), *values, shape=y.shape), (channel,))
+        if target.dtype == LABEL and not self.class_weights:
+            return at.mean_of_positions(at.map(operand(0) - operand(1), level, scores))
+        total = at.b.sum(at.map(share, *values, shape=y.shape), (channel,))
+        return at.mean_of_positions(at.map(operand(0) * operand(1) - operand(2), level, total, scores))
+
+    def _share(self, target: Value, classes: int, channel: int) -> Expr:
+        """t, the target after smoothing."""
+        rest, each = 1 - self.smoothing, self.smoothing / classes
+        return select(is_class(channel), wrap(rest + each), wrap(each)) if target.dtype == LABEL else rest * operand(1) + each
 
 
 class BinaryCrossEntropy(Loss):
@@ -80,6 +94,16 @@ class BinaryCrossEntropy(Loss):
 
     positive_weight: MaybePositive = Field(None, description="factor of the yes side, where yes is rare; without it 1")
 
+    def lower(self, at: Lowering, y: Value, target: Value) -> Value:
+        """-log(sigmoid(x)) is softplus(-x), which never overflows."""
+        x, d = operand(0), operand(1)
+        yes = (self.positive_weight or 1) * d * unary("softplus", -x)
+        both = at.map(yes + (1 - d) * unary("softplus", x), y, target)
+        return at.mean_of_positions(at.b.sum(both, (len(y.shape) - 1,)))
+
+    def answer(self, at: Lowering, y: Value) -> Value:
+        return at.map(unary("sigmoid", operand(0)), y)
+
 
 class Hinge(_Picks):
     """The right class's score should be above every other by the margin; what is missing is summed."""
@@ -88,3 +112,10 @@ class Hinge(_Picks):
     example = "loss: hinge"
 
     margin: Positive = Field(1, description="how far above the other scores")
+
+    def lower(self, at: Lowering, y: Value, target: Value) -> Value:
+        channel = len(y.shape) - 1
+        own = at.b.sum(at.map(select(is_class(channel), operand(0), wrap(0)), y, target, shape=y.shape), (channel,))
+        missing = relu(self.margin - operand(2) + operand(0))
+        others = select(is_class(channel), wrap(0), missing)
+        return at.mean_of_positions(at.b.sum(at.map(others, y, target, own, shape=y.shape), (channel,)))

@@ -23,6 +23,8 @@ class Loss(Kind):
     registry: ClassVar[Registry] = LOSSES
     picks: ClassVar[bool] = False
     """The target is the number of a class, not a number for each output."""
+    soft: ClassVar[bool] = False
+    """The target may also be a share for each class."""
     includes: ClassVar[str] = ""
     """The kind of layer that the loss contains, and which must not stand in front of it."""
 
@@ -32,6 +34,10 @@ class Loss(Kind):
     def lower(self, at: Lowering, y: Value, target: Value) -> Value:
         """The divergence of each picture: (n, 1)."""
         raise NotImplementedError(self.kind)
+
+    def answer(self, at: Lowering, y: Value) -> Value:
+        """What metrics compare with the target."""
+        return y
 
     def target(self, y: Shape) -> Shape:
         """The shape of the target of one picture; () is a single number."""

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from netcompiler.optimisers.optimizer import Optimizer
 from netcompiler.options import NotNegative, Positive, Share, Truth
+from netcompiler.scalar import Expr, maximum, operand, sqrt, unary, wrap
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
+
+W, RATE, G, FIRST, SECOND = map(operand, range(5))
+"""The weight, the rate, the gradient, and the slots in their order."""
 
 
 class _Moments(Optimizer):
@@ -18,6 +30,23 @@ class _Moments(Optimizer):
     @property
     def slots(self) -> int:
         return 2
+
+    def lower(self, at: Lowering, w: Value, g: Value, slots: Sequence[Value], rate: Value, decay: float) -> tuple[Value, Sequence[Value]]:
+        gradient = G if self.decoupled else G + decay * W
+        mean = self.beta1 * FIRST + (1 - self.beta1) * gradient
+        square = self.beta2 * SECOND + (1 - self.beta2) * (gradient * gradient)
+        values = (w, rate, g, *slots, _share(at, self.beta1), _share(at, self.beta2))
+        move = mean / operand(5) / (sqrt(square / operand(6)) + self.epsilon)
+        kept = W - decay * RATE * W if self.decoupled else W
+        new = [at.map(expr, *values, shape=w.shape) for expr in (kept - RATE * move, mean, square)]
+        return new[0], new[1:]
+
+
+def _share(at: Lowering, beta: float) -> Value:
+    """1 - beta^t: how much of a running mean has come in after t steps. expm1, because beta^t is near 1 at first."""
+    tick = at.control("tick", "i64")
+    expr = wrap(1) if beta == 0 else -unary("expm1", math.log(beta) * (operand(0) + 1))
+    return at.map(expr, tick)
 
 
 class Adam(_Moments):
@@ -62,6 +91,19 @@ class RMSprop(Optimizer):
     def slots(self) -> int:
         return 1 + (self.momentum > 0) + self.centered
 
+    def lower(self, at: Lowering, w: Value, g: Value, slots: Sequence[Value], rate: Value, decay: float) -> tuple[Value, Sequence[Value]]:
+        """The slots: the mean of the square, the velocity where there is a momentum, the mean where it is centered."""
+        gradient = G + decay * W
+        square = self.alpha * FIRST + (1 - self.alpha) * (gradient * gradient)
+        mean = self.alpha * operand(2 + self.slots) + (1 - self.alpha) * gradient
+        variance = maximum(square - mean * mean, wrap(0)) if self.centered else square
+        move = gradient / (sqrt(variance) + self.epsilon)
+        velocity = self.momentum * SECOND + move
+        new: list[Expr] = [square, *([velocity] if self.momentum else []), *([mean] if self.centered else [])]
+        step = velocity if self.momentum else move
+        values = (w, rate, g, *slots)
+        return at.map(W - RATE * step, *values, shape=w.shape), [at.map(expr, *values, shape=w.shape) for expr in new]
+
 
 class Adagrad(Optimizer):
     """The gradient divided by the root of the sum of all its squares. Weight decay is coupled."""
@@ -76,3 +118,16 @@ class Adagrad(Optimizer):
     @property
     def slots(self) -> int:
         return 1
+
+    @property
+    def slot_start(self) -> float:
+        return self.initial
+
+    def lower(self, at: Lowering, w: Value, g: Value, slots: Sequence[Value], rate: Value, decay: float) -> tuple[Value, Sequence[Value]]:
+        gradient = G + decay * W
+        total = FIRST + gradient * gradient
+        if self.rate_decay:
+            rate = at.map(operand(0) / (1 + self.rate_decay * operand(1)), rate, at.control("tick", "i64"))
+        values = (w, rate, g, *slots)
+        new = at.map(W - RATE * (gradient / (sqrt(total) + self.epsilon)), *values, shape=w.shape)
+        return new, [at.map(total, *values, shape=w.shape)]

@@ -35,3 +35,8 @@ class Optimizer(Kind):
     def slots(self) -> int:
         """Tensors of state, each the size of its parameter."""
         return 0
+
+    @property
+    def slot_start(self) -> float:
+        """What the slots hold before the first step."""
+        return 0.0
