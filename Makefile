@@ -6,7 +6,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(NEW_ENOUGH) && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test check bench editor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,10 @@ check: $(VENV)/installed-check ## format, lint, types
 
 bench: setup ## how long netc check takes, beside torchinfo where PyTorch is there
 	$(BIN)/python tests/benchmarks/front_end.py
+
+editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm
+	npm install --prefix tests/editor --no-audit --no-fund --no-package-lock
+	$(BIN)/python -m pytest tests/editor/editor.py
 
 # The stamps say that what pyproject.toml asks for is there: for netc itself, or with one of its extras.
 $(VENV)/installed-%: pyproject.toml | $(BIN)/python

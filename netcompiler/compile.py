@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from netcompiler.diagnostics import SpecError
 from netcompiler.graph import Graph
@@ -16,6 +17,7 @@ from netcompiler.passes.keep import keep
 from netcompiler.passes.lower import lower
 from netcompiler.passes.memory import memory
 from netcompiler.passes.optimise import optimise
+from netcompiler.passes.select import Facts, select
 from netcompiler.passes.simplify import simplify
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
@@ -32,6 +34,13 @@ class Job:
     batch: int
     target: str
     dtype: str
+    facts: Facts = field(default_factory=dict)
+    saving: int = 0
+    """Bytes of kept values to compute again, because a plan came out too large."""
+
+    @property
+    def exact(self) -> bool:
+        return self.recipe is not None and self.recipe.precision == "exact"
 
     def spared(self) -> frozenset[str]:
         """Parameters that decay leaves alone: biases, and the weights of norms and scales."""
@@ -45,12 +54,16 @@ STAGES: tuple[Stage, ...] = (
     ("fold", lambda plan, job: fold(plan)),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
     ("optimise", lambda plan, job: optimise(plan, job.recipe, job.spared())),
-    ("keep", lambda plan, job: keep(plan)),
+    ("keep", lambda plan, job: keep(plan, job.saving)),
     ("fuse", lambda plan, job: fuse(plan)),
+    ("select", lambda plan, job: select(plan, job.facts, job.exact)),
     ("hoist", lambda plan, job: hoist(plan)),
     ("memory", lambda plan, job: memory(plan)),
 )
 """The stages behind `lower`, in their order."""
+
+
+TRIES = 3
 
 
 def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
@@ -58,10 +71,24 @@ def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
     plan = lower(job.graph, job.mode, job.batch, job.target, job.dtype)
     yield "lower", plan
     for name, stage in STAGES:
+        if name == "keep":
+            job = _within_budget(plan, job)
         plan = stage(plan, job)
         if checked:
             verify(plan)
         yield name, plan
+
+
+def _within_budget(plan: Plan, job: Job) -> Job:
+    """The job with what must be saved for its plan to fit into train.memory; tried at most three times."""
+    budget = job.recipe.budget if job.recipe else None
+    late = [stage for _, stage in STAGES[[name for name, _ in STAGES].index("keep") :]]
+    for _ in range(TRIES if budget else 0):
+        over = sum(reduce(lambda done, stage: stage(done, job), late, plan).segments.values()) - (budget or 0)
+        if over <= 0:
+            break
+        job = replace(job, saving=job.saving + over)
+    return job
 
 
 def compile(

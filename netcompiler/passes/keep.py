@@ -1,7 +1,7 @@
 """What the backward half reads of the forward half is kept, or computed again where that is cheaper in memory.
 
-Maps and random numbers can be cloned; everything else is kept. A clone wants what it is made of to be kept, so it is
-worth it where that is kept anyway, or smaller.
+Maps and random numbers are computed again unless that would keep more than it frees. To save more bytes other values
+are computed again too, the cheapest second for each byte first.
 """
 
 from __future__ import annotations
@@ -9,70 +9,101 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcompiler.builder import Builder
+from netcompiler.instructions.op import OPS
 from netcompiler.passes.simplify import without_dead
 from netcompiler.plan import Instruction, Plan, Program, Value
 
-CLONED = ("map", "random", "reshape", "constant")
+CHEAP = ("map", "random", "reshape", "constant")
 
 
-def keep(plan: Plan) -> Plan:
-    return plan.with_programs(_kept(program, plan.dtype) for program in plan.programs.values())
+def keep(plan: Plan, saving: int = 0) -> Plan:
+    """`saving` is how many bytes of kept values are to be computed again beyond what costs nothing."""
+    return plan.with_programs(_kept(program, plan.dtype, saving) for program in plan.programs.values())
 
 
-def _kept(program: Program, dtype: str) -> Program:
+def _kept(program: Program, dtype: str, saving: int) -> Program:
     if not program.forward:
         return program
     ahead, behind = program.instructions[: program.forward], program.instructions[program.forward :]
-    made = {value: instruction for instruction in ahead for value in instruction.results}
-    read = list(dict.fromkeys(value for instruction in behind for value in instruction.operands if value in made))
-    kept = {value for value in read if made[value].op not in CLONED}
-    again = _worth_it([value for value in read if value not in kept], made, kept)
-    if not again:
+    choice = _Choice(ahead, behind)
+    choice.free()
+    choice.save(saving)
+    if not choice.again:
         return program
     clones: dict[Value, Value] = {}
     b = Builder(dtype, taken=max(int(v.name[1:]) for i in program for v in i.results))
     for instruction in behind:
         for value in instruction.operands:
-            if value in again:
-                _clone(b, value, made, again, clones)
-        b.instructions.append(replace(instruction, operands=tuple(clones.get(value, value) for value in instruction.operands)))
+            choice.clone(b, value, clones)
+        b.instructions.append(instruction.reading(clones))
     return without_dead(replace(program, instructions=(*ahead, *b.instructions)))
 
 
-def _worth_it(read: list[Value], made: dict[Value, Instruction], kept: set[Value]) -> set[Value]:
-    """The values to compute again: the bytes that only they would need are fewer than their own."""
-    again: set[Value] = set()
-    for value in sorted(read, key=lambda v: -v.bytes):
-        chain, leaves = _chain(value, made, kept)
-        if sum(leaf.bytes for leaf in leaves - kept if leaf in made) < value.bytes:
-            again |= chain
-            kept |= leaves
-        else:
-            kept.add(value)
-    return again
+class _Choice:
+    """Which forward values are kept, and which are computed again."""
 
+    def __init__(self, ahead: tuple[Instruction, ...], behind: tuple[Instruction, ...]) -> None:
+        self.made = {value: instruction for instruction in ahead for value in instruction.results}
+        self.read = list(dict.fromkeys(value for instruction in behind for value in instruction.operands if value in self.made))
+        self.kept = {value for value in self.read if self.made[value].op not in CHEAP}
+        self.again: set[Value] = set()
+        self.pinned: set[Value] = set()
 
-def _chain(value: Value, made: dict[Value, Instruction], kept: set[Value]) -> tuple[set[Value], set[Value]]:
-    """The clonable values that lead to one, itself included, and the others that those are made of."""
-    chain, leaves, waiting = set[Value](), set[Value](), [value]
-    while waiting:
-        current = waiting.pop()
-        if current in made and made[current].op in CLONED and current not in kept:
-            if current not in chain:
-                chain.add(current)
-                waiting += made[current].operands
-        else:
-            leaves.add(current)
-    return chain, leaves
+    def free(self) -> None:
+        """Cheap values are computed again where only fewer bytes than their own must be kept for it."""
+        for value in sorted(self.read, key=lambda v: (-v.bytes, v.name)):
+            if value in self.kept:
+                continue
+            chain, leaves = self._chain(value, CHEAP)
+            if sum(leaf.bytes for leaf in leaves - self.kept if leaf in self.made) < value.bytes:
+                self.again |= chain
+                self.kept |= leaves
+            else:
+                self.kept.add(value)
 
+    def save(self, saving: int) -> None:
+        """Other values too, until so many bytes are saved; what they are made of must be kept anyway, and stays so."""
+        candidates = [value for value in self.kept if value in self.made and OPS[self.made[value].op].flops(self.made[value])]
+        for value in sorted(candidates, key=lambda v: (OPS[self.made[v].op].flops(self.made[v]) / v.bytes, v.name)):
+            if saving <= 0:
+                return
+            if value in self.pinned:
+                continue
+            self.kept.discard(value)
+            chain, leaves = self._chain(value, (*CHEAP, self.made[value].op))
+            if all(leaf in self.kept or leaf not in self.made for leaf in leaves):
+                self.again |= chain
+                self.pinned |= leaves
+                saving -= value.bytes
+            else:
+                self.kept.add(value)
 
-def _clone(b: Builder, value: Value, made: dict[Value, Instruction], again: set[Value], clones: dict[Value, Value]) -> None:
-    if value in clones or value not in again:
-        return
-    original = made[value]
-    for inner in original.operands:
-        _clone(b, inner, made, again, clones)
-    b.origin = original.origin
-    operands = tuple(clones.get(inner, inner) for inner in original.operands)
-    results = b.emit_all(original.op, *operands, **original.attributes)
-    clones.update(zip(original.results, results, strict=True))
+    def _chain(self, value: Value, ops: tuple[str, ...]) -> tuple[set[Value], set[Value]]:
+        """The values that lead to one through these ops, itself included, and the others that those are made of."""
+        chain, leaves, waiting = set[Value](), set[Value](), [value]
+        while waiting:
+            current = waiting.pop()
+            if current in self.made and current not in self.kept and self.made[current].op in ops:
+                if current not in chain:
+                    chain.add(current)
+                    waiting += self.made[current].operands
+            else:
+                leaves.add(current)
+        return chain, leaves
+
+    def clone(self, b: Builder, value: Value, clones: dict[Value, Value]) -> None:
+        """Writes a value again, and before it what it is made of; the stack is our own, for chains may be long."""
+        waiting = [value]
+        while waiting:
+            current = waiting[-1]
+            if current in clones or current not in self.again:
+                waiting.pop()
+                continue
+            original = self.made[current]
+            ahead = [inner for inner in original.operands if inner in self.again and inner not in clones]
+            if ahead:
+                waiting += ahead
+                continue
+            b.origin = original.origin
+            results = b.emit_all(original.op, *(clones.get(inner, inner) for inner in original.operands), **original.attributes)
+            clones.update(zip(original.results, results, strict=True))

@@ -1,0 +1,65 @@
+"""What a target is: offers by instruction, and the machine's speed, which together are the cost model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from netcompiler.instructions.op import flops, traffic
+from netcompiler.plan import Instruction
+
+Reason = str
+"""Why something cannot be; empty when it can."""
+
+
+def always(instruction: Instruction) -> Reason:
+    return ""
+
+
+def none(instruction: Instruction) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A way to run an instruction. `refuses` gives the reason where it cannot; `speed` and `stream` are shares of the
+    machine's peak arithmetic and memory speed that it reaches."""
+
+    kernel: str
+    algorithm: str = ""
+    refuses: Callable[[Instruction], Reason] = always
+    workspace: Callable[[Instruction], int] = none
+    speed: float = 1.0
+    stream: float = 1.0
+    exact: bool = True
+    deterministic: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.kernel}.{self.algorithm}" if self.algorithm else self.kernel
+
+
+@dataclass(frozen=True)
+class Target:
+    """Offers by op; `flops` and `bytes` are what the machine does in a second at best."""
+
+    name: str
+    offers: Mapping[str, tuple[Offer, ...]]
+    flops: float
+    bytes: float
+    fuses: bool = True
+    """Whether regions are worth building: maps into maps, reductions side by side."""
+
+    def seconds(self, offer: Offer, instruction: Instruction) -> float:
+        """The slower of computing and moving, at the shares that the offer reaches."""
+        return max(flops(instruction) / (self.flops * offer.speed), traffic(instruction) / (self.bytes * offer.stream))
+
+
+def site(instruction: Instruction) -> str:
+    """The key of an instruction among measured facts: the op, its types and attributes, not its place in a net."""
+    types = [f"{value.dtype}{list(value.shape)}" for value in (*instruction.results, *instruction.operands)]
+    words = [f"{key}={value}" for key, value in instruction.attributes.items()]
+    inner = [site(one) for one in instruction.body]
+    text = " ".join([instruction.op, *types, *words, *inner])
+    return f"{instruction.op}-{blake2b(text.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,78 @@
+"""Offers and kernels: each target offers what exists, and nothing else; facts decide where there is a choice."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from netcompiler.instructions import OPS
+from netcompiler.passes.select import NoOffer, select
+from netcompiler.plan import Instruction, Plan, Program, Value
+from netcompiler.targets import TARGETS, Offer, Target
+from netcompiler.targets.target import site
+from runtime.kernels.numpy import KERNELS
+
+A, B = Value("%1", "f32", (8, 64)), Value("%2", "f32", (8, 64))
+
+
+def plan_of(instruction: Instruction) -> Plan:
+    program = Program("infer", (instruction,), {"y": instruction.result})
+    return Plan("x", "infer", 8, "toy", "f32", {}, {"infer": program})
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Target:
+    def odd(instruction: Instruction) -> str:
+        return "odd width" if instruction.result.shape[-1] % 2 else ""
+
+    offers = (Offer("plain", speed=0.1, stream=0.1), Offer("wide", refuses=odd), Offer("loose", speed=2, stream=2, exact=False))
+    target = Target("toy", {"reshape": offers}, 1e9, 1e9)
+    monkeypatch.setitem(TARGETS, "toy", target)
+    return target
+
+
+def chosen(plan: Plan) -> str:
+    return plan.programs["infer"].instructions[0].kernel
+
+
+def test_numpy_offers_exactly_the_kernels_that_exist() -> None:
+    offered = {offer.kernel for offers in TARGETS["numpy"].offers.values() for offer in offers} - {"body"}
+    assert offered == set(OPS)
+    assert offered <= set(KERNELS)
+
+
+@pytest.mark.parametrize("op", sorted(OPS))
+def test_a_kernel_takes_attributes_by_name_only(op: str) -> None:
+    kinds = {p.name: p.kind for p in inspect.signature(KERNELS[op]).parameters.values()}
+    assert "self" not in kinds
+    assert all(
+        kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
+        for kind in kinds.values()
+    )
+
+
+def test_the_cheapest_offer_that_fits_is_taken(toy: Target) -> None:
+    even = Instruction((B,), "reshape", (A,), {"shape": (8, 64)})
+    odd = Instruction((Value("%2", "f32", (8, 63)),), "reshape", (Value("%1", "f32", (8, 63)),), {"shape": (8, 63)})
+    assert chosen(select(plan_of(even), {})) == "loose"
+    assert chosen(select(plan_of(even), {}, exact=True)) == "wide"
+    assert chosen(select(plan_of(odd), {}, exact=True)) == "plain"
+
+
+def test_a_measured_fact_beats_the_formula(toy: Target) -> None:
+    instruction = Instruction((B,), "reshape", (A,), {"shape": (8, 64)})
+    facts = {site(instruction): {"loose": float("inf"), "wide": 2.0, "plain": 1.0}}
+    assert chosen(select(plan_of(instruction), facts)) == "plain"
+
+
+def test_a_site_is_what_is_computed_and_not_where() -> None:
+    one = Instruction((B,), "reshape", (A,), {"shape": (8, 64)}, origin="a.yaml:1 x")
+    same = Instruction((Value("%9", "f32", (8, 64)),), "reshape", (Value("%7", "f32", (8, 64)),), {"shape": (8, 64)}, origin="b.yaml:2 y")
+    other = Instruction((Value("%9", "f64", (8, 64)),), "reshape", (Value("%7", "f64", (8, 64)),), {"shape": (8, 64)})
+    assert site(one) == site(same) != site(other)
+
+
+def test_an_instruction_without_an_offer_is_named(toy: Target) -> None:
+    with pytest.raises(NoOffer, match="toy cannot run transpose"):
+        select(plan_of(Instruction((B,), "transpose", (A,), {"order": (0, 1)})), {})
