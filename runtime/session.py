@@ -6,13 +6,17 @@ It knows values, homes and kernels, and nothing of specs or layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from netcompiler.plan import Instruction, Plan, Program, State, Value
+from netcompiler.plan import Home, Instruction, Plan, Program, State, Value
 from runtime.initial import initial
 from runtime.kernels.numpy import KERNELS
+
+MOVES = ("reshape", "slice", "concat")
+"""What is done already where the result lies in its operands' bytes."""
 
 DTYPES: dict[str, Any] = {
     "f64": np.float64,
@@ -40,9 +44,7 @@ class Session:
         self.plan = plan
         self.seed = seed
         self.memory = {name: np.zeros(max(size, 1), np.uint8) for name, size in plan.segments.items()}
-        self.arrays = {
-            name: self._view(state.value, plan.homes[""][name].segment, plan.homes[""][name].offset) for name, state in plan.states.items()
-        }
+        self.arrays = {name: self._view(state.value, plan.homes[""][name]) for name, state in plan.states.items()}
         for state in plan.states.values():
             start = initial(state, seed)
             if start is not None:
@@ -107,13 +109,20 @@ class Session:
 
     # memory
 
-    def _view(self, value: Value, segment: str, offset: int) -> Array:
-        return self.memory[segment][offset : offset + value.bytes].view(DTYPES[value.dtype]).reshape(value.shape)
+    def _view(self, value: Value, home: Home) -> Array:
+        """The array of a value; with a pitch its rows lie apart, between those of other values."""
+        if not home.pitch:
+            return self.memory[home.segment][home.offset : home.offset + value.bytes].view(DTYPES[value.dtype]).reshape(value.shape)
+        dtype = np.dtype(DTYPES[value.dtype])
+        strides = [dtype.itemsize]
+        for n in (home.pitch, *value.shape[-2:0:-1]):
+            strides.insert(0, strides[0] * n)
+        return np.ndarray(value.shape, dtype, self.memory[home.segment], home.offset, strides)
 
     def _views(self, program: Program) -> dict[str, Array]:
         homes = self.plan.homes[program.name]
         values = {value.name: value for instruction in program for value in instruction.results}
-        views = {name: self._view(value, homes[name].segment, homes[name].offset) for name, value in values.items()}
+        views = {name: self._view(value, homes[name]) for name, value in values.items()}
         return {**self.arrays, **views}
 
     def _bound(self, program: Program) -> list[Call]:
@@ -133,7 +142,7 @@ class Session:
             return [call for inner in instruction.body for call in self._calls(inner, inside)]
         results = [views[value.name] for value in instruction.results]
         operands = [views[value.name] for value in instruction.operands]
-        if instruction.op == "reshape" and np.shares_memory(results[0], operands[0]):
+        if instruction.op in MOVES and all(map(partial(np.may_share_memory, results[0]), operands)):
             return []
         attributes = dict(instruction.attributes)
         if instruction.op == "random":

@@ -1,16 +1,12 @@
-"""Where every value lies: states in their segments, all else in an arena by lifetime.
-
-Views lie inside what they show. A successor is computed at its state's address, and a map in the place of an operand,
-where nobody reads the old value any more.
-"""
+"""Addresses: states in their segments, all else in an arena by lifetime. Who shares bytes with whom: place.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from netcompiler.instructions.op import OPS
-from netcompiler.plan import SIZES, Home, Instruction, Plan, Program, State, Value
+from netcompiler.passes.place import Layout, last_reads, place
+from netcompiler.plan import SIZES, Home, Plan, Program
 
 BASE = 256
 """Values in the arena begin at multiples of so many bytes."""
@@ -26,7 +22,7 @@ SWEEP = 3000
 class Life:
     """A run of bytes: from the instruction that writes it to the last that reads it."""
 
-    value: Value
+    root: str
     size: int
     begin: int
     end: int
@@ -44,7 +40,7 @@ def memory(plan: Plan) -> Plan:
         segments[state.segment] = _up(segments[state.segment], BASE) if state.segment in ("inputs", "control") else segments[state.segment]
     arena = 0
     for program in plan.programs.values():
-        homes[program.name], size = place(program, plan.states, homes[""])
+        homes[program.name], size = homes_of(program, homes[""])
         arena = max(arena, size)
     segments["arena"] = arena
     return replace(plan, homes=homes, segments=segments)
@@ -54,94 +50,32 @@ def _up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-def place(program: Program, states: Mapping[str, State], fixed: Mapping[str, Home]) -> tuple[dict[str, Home], int]:
+def homes_of(program: Program, fixed: Mapping[str, Home]) -> tuple[dict[str, Home], int]:
     """The homes of a program's values, and the bytes of arena that they need."""
-    roots, at_home = share(program, states)
-    lives = lifetimes(program, roots, at_home)
+    layout = place(program, fixed)
+    lives = lifetimes(program, layout)
     size = arrange(lives)
-    homes: dict[str, Home] = {life.value.name: Home("arena", life.offset) for life in lives}
-    for name, state in at_home.items():
-        homes[name] = fixed[state]
-    for name, root in roots.items():
-        if name != root:
-            homes[name] = homes[root] if root in homes else fixed[root]
+    roots = {life.root: Home("arena", life.offset) for life in lives}
+    roots |= {root: fixed[state] for root, state in layout.at_home.items()}
+    homes = {}
+    for value in (value for instruction in program for value in instruction.results):
+        spot = layout.spots[value.name]
+        root = roots[spot.root] if spot.root in roots else fixed[spot.root]
+        homes[value.name] = Home(root.segment, root.offset + spot.begin * SIZES[value.dtype], spot.pitch)
     return homes, size
 
 
-def share(program: Program, states: Mapping[str, State]) -> tuple[dict[str, str], dict[str, str]]:
-    """Who lies where another lies: values -> the value or state that they share bytes with; roots -> the state they replace."""
+def lifetimes(program: Program, layout: Layout) -> list[Life]:
+    """The lives of everything that needs bytes of its own in the arena: from the first write into it to the last read."""
     last = last_reads(program)
-    readers: dict[str, int] = {}
-    for position, instruction in enumerate(program.instructions):
-        for value in instruction.operands:
-            readers[value.name] = position
-    roots: dict[str, str] = {}
-    ends: dict[str, int] = {}
-    for position, instruction in enumerate(program.instructions):
-        for value in instruction.results:
-            roots[value.name] = value.name
-            ends[value.name] = last.get(value.name, position)
-        if OPS.get(instruction.op) and OPS[instruction.op].view:
-            root = roots.get(instruction.operands[0].name, instruction.operands[0].name)
-            roots[instruction.result.name] = root
-            ends[root] = max(ends.get(root, 0), ends[instruction.result.name])
-        elif instruction.op == "map":
-            host = _host(instruction, roots, ends, position)
-            if host:
-                roots[instruction.result.name] = host
-                ends[host] = max(ends[host], ends[instruction.result.name])
-    return roots, _at_home(program, states, roots, last)
-
-
-def _host(instruction: Instruction, roots: Mapping[str, str], ends: Mapping[str, int], position: int) -> str:
-    """The root of an operand whose place a map's result may take: same size and access, read here for the last time."""
-    if len(instruction.results) != 1:
-        return ""
-    for value in instruction.operands:
-        root = roots.get(value.name)
-        fits = value.shape == instruction.result.shape and SIZES[value.dtype] == SIZES[instruction.result.dtype]
-        if root and fits and ends[root] == position and sum(roots.get(v.name) == root for v in instruction.operands) == 1:
-            return root
-    return ""
-
-
-def _at_home(program: Program, states: Mapping[str, State], roots: Mapping[str, str], last: Mapping[str, int]) -> dict[str, str]:
-    """Successors that are computed right at their state's address: nobody reads the state afterwards."""
-    made = {value.name: (position, i) for position, i in enumerate(program.instructions) for value in i.results}
-    hosts = {root for name, root in roots.items() if name != root}
-    found: dict[str, str] = {}
-    for state, value in program.successors.items():
-        position, instruction = made.get(value.name, (0, None))
-        if instruction is None or value.name in found or roots[value.name] != value.name or value.name in hosts:
-            continue
-        views = [name for name, root in roots.items() if root == state] if state in roots.values() else []
-        later = max([last.get(state, -1), *(last.get(name, -1) for name in views)])
-        if later < position or (later == position and instruction.op == "map"):
-            found[value.name] = state
-    return found
-
-
-def last_reads(program: Program) -> dict[str, int]:
-    """The position of each value's last reader; what outlives the program is read behind its end."""
-    last: dict[str, int] = {}
-    for position, instruction in enumerate(program.instructions):
-        last.update((value.name, position) for value in instruction.operands)
-    end = len(program.instructions)
-    last.update((value.name, end) for value in (*program.outputs.values(), *program.successors.values()))
-    return last
-
-
-def lifetimes(program: Program, roots: Mapping[str, str], at_home: Mapping[str, str]) -> list[Life]:
-    """The lives of everything that needs bytes of its own in the arena."""
-    last = last_reads(program)
+    sizes = {value.name: value.bytes for instruction in program for value in instruction.results}
     lives: dict[str, Life] = {}
     for position, instruction in enumerate(program.instructions):
         for value in instruction.results:
-            root = roots[value.name]
-            if value.name == root and root not in at_home:
-                lives[root] = Life(value, _up(max(1, value.bytes), BASE), position, max(position, last.get(root, position)))
-            elif root in lives:
-                lives[root].end = max(lives[root].end, last.get(value.name, position))
+            root = layout.spots[value.name].root
+            if root in sizes and root not in layout.at_home:
+                life = lives.setdefault(root, Life(root, _up(max(1, sizes[root]), BASE), position, position))
+                life.end = max(life.end, last.get(value.name, position))
     return list(lives.values())
 
 
