@@ -21,6 +21,7 @@ from netcompiler.passes.select import Facts, select
 from netcompiler.passes.simplify import simplify
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
+from netcompiler.tensors import spared
 from netcompiler.verify import verify
 
 
@@ -42,10 +43,6 @@ class Job:
     def exact(self) -> bool:
         return self.recipe is not None and self.recipe.precision == "exact"
 
-    def spared(self) -> frozenset[str]:
-        """Parameters that decay leaves alone: biases, and the weights of norms and scales."""
-        return frozenset(f"{node.name}.{p.name}" for node in self.graph for p in node.parameters if len(p.shape) == 1)
-
 
 Stage = tuple[str, Callable[[Plan, Job], Plan]]
 
@@ -53,7 +50,7 @@ STAGES: tuple[Stage, ...] = (
     ("simplify", lambda plan, job: simplify(plan)),
     ("fold", lambda plan, job: fold(plan)),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
-    ("optimise", lambda plan, job: optimise(plan, job.recipe, job.spared())),
+    ("optimise", lambda plan, job: optimise(plan, job.recipe, spared(job.graph))),
     ("keep", lambda plan, job: keep(plan, job.saving)),
     ("fuse", lambda plan, job: fuse(plan)),
     ("select", lambda plan, job: select(plan, job.facts, job.exact)),
@@ -68,7 +65,7 @@ TRIES = 3
 
 def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
     """The plan after each stage; with `checked` the verifier looks at each."""
-    plan = lower(job.graph, job.mode, job.batch, job.target, job.dtype)
+    plan = lower(job.graph, job.recipe, job.mode, job.batch, job.target, job.dtype)
     yield "lower", plan
     for name, stage in STAGES:
         if name == "keep":
@@ -99,11 +96,13 @@ def compile(
     dtype: str = "float32",
     settings: Mapping[str, object] | None = None,
 ) -> Plan:
-    """The plan of a spec. Without `batch` it is the recipe's, or 1."""
+    """The plan of a spec. Without `batch` it is the recipe's, or 1; where a step accumulates, the plan is for a part of it."""
     loaded = load(spec, [f"{key}={_text(value)}" for key, value in (settings or {}).items()])
     if loaded.errors or loaded.graph is None:
         raise SpecError(*loaded.errors)
     batch = batch or (loaded.recipe.batch if loaded.recipe else 1)
+    if mode == "train" and loaded.recipe:
+        batch = -(-batch // loaded.recipe.accumulate)
     job = Job(loaded.graph, loaded.recipe, mode, batch, target, {"float32": "f32", "float64": "f64"}[dtype])
     *_, (_, plan) = stages(job)
     return plan

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from netcompiler.builder import Builder
 from netcompiler.instructions.op import Shape
 from netcompiler.plan import Axis, State, Value
 from netcompiler.scalar import Expr, compare, index, operand, select, wrap
+from netcompiler.tensors import Tensor
+
+T = TypeVar("T")
 
 
 class Lowering:
@@ -25,17 +28,15 @@ class Lowering:
         self.training = training
         self.name = ""
         self.successors: dict[str, Value] = {}
-        self.sizes: dict[str, tuple[str, Shape, bool]] = {}
+        self.tensors: dict[str, Tensor] = {}
 
     # state
 
-    def parameter(self, name: str, channels_last: bool = False) -> Value:
-        """A parameter of the node; with `channels_last` PyTorch's second axis is stored behind the taps."""
-        full, shape, learnable = self.sizes[name]
-        order = (0, *range(2, len(shape)), 1) if channels_last else ()
+    def parameter(self, name: str, order: tuple[int, ...] = (), given: Sequence[float] | None = None) -> Value:
+        """A parameter of the node. `order`: PyTorch's axes as they are stored; `given`: its numbers, in PyTorch's order."""
+        full, shape, segment, start = self.tensors[name]
         stored = tuple(shape[axis] for axis in order) if order else shape
-        segment = "parameters" if learnable else "statistics" if name.startswith("running") else "frozen"
-        return self.state(full, segment, self.b.dtype, stored, full, order).value
+        return self.state(full, segment, self.b.dtype, stored, full, order, start if given is None else tuple(given)).value
 
     def state(
         self, name: str, segment: str, dtype: str, shape: Shape, parameter: str = "", order: tuple[int, ...] = (), start: Any = None
@@ -74,13 +75,27 @@ class Lowering:
         """(n, channels, sides): the order in which flatten and reshape read."""
         return self.b.transpose(x, (0, len(x.shape) - 1, *range(1, len(x.shape) - 1)))
 
+    def channels_last(self, x: Value) -> Value:
+        """The way back: (n, channels, sides) -> (n, sides, channels)."""
+        return self.b.transpose(x, self.behind(1, len(x.shape)))
+
+    @staticmethod
+    def sides_first(entries: Sequence[T]) -> Sequence[T]:
+        """What layers have for (channels, sides), in the order of values: (sides, channels)."""
+        return [*entries[1:], entries[0]]
+
+    @staticmethod
+    def behind(axis: int, rank: int) -> tuple[int, ...]:
+        """All axes in order, but one behind the others."""
+        return (*range(axis), *range(axis + 1, rank), axis)
+
     def axes(self, sides: Sequence[Any], x: Value) -> tuple[Axis, ...]:
         """A layer's windows with the rounding settled: the padding behind is what the last window reaches."""
         return tuple(_axis(w, n) for w, n in zip(sides, x.shape[1:-1], strict=True))
 
-    def biased(self, y: Value) -> Value:
-        """y with the node's bias on its last axis."""
-        return self.b.map(operand(0) + operand(1), y, self.parameter("bias"), shape=y.shape)
+    def biased(self, y: Value, name: str = "bias") -> Value:
+        """y with a bias of the node on its last axis."""
+        return self.b.map(operand(0) + operand(1), y, self.parameter(name), shape=y.shape)
 
     def random(self, purpose: str, columns: int) -> Value:
         """32 random bits for each of `columns` of each row: by the node, the picture's place, the step, and the run's seed."""

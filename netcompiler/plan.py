@@ -100,10 +100,19 @@ class Program:
         return iter(self.instructions)
 
 
+class Start(NamedTuple):
+    """How a weight begins: by an initialiser of the recipe, and the fans that it may ask for."""
+
+    rule: Any
+    fan_in: int
+    fan_out: int
+
+
 @dataclass(frozen=True)
 class State:
-    """A value that outlives a program. `parameter` is its name outside, `order` the axes that it has there,
-    `start` how it begins."""
+    """A value that outlives a program. `parameter` is its name outside, `order` the axes that it has there.
+
+    It begins with `start`: a number, a tuple of them in the order that it has outside, a Start, or like the state of that name."""
 
     value: Value
     segment: str
@@ -138,6 +147,8 @@ class Plan:
     segments: Mapping[str, int] = field(default_factory=dict)
     """The size of each segment in bytes."""
     facts: tuple[str, ...] = ()
+    classes: Mapping[str, int] = field(default_factory=dict)
+    """For each target that is a class, how many there are."""
 
     def with_programs(self, programs: Iterable[Program]) -> Plan:
         changed = {program.name: program for program in programs}
@@ -200,4 +211,4 @@ def _show_attribute(key: str, value: Any, names: list[str]) -> str:
     return f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
 
 
-__all__ = ["SIZES", "Axis", "Expr", "Home", "Instruction", "Plan", "Program", "State", "Value", "show_plan"]
+__all__ = ["SIZES", "Axis", "Expr", "Home", "Instruction", "Plan", "Program", "Start", "State", "Value", "show_plan"]

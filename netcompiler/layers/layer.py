@@ -27,11 +27,15 @@ class Parameter(NamedTuple):
     name: str
     shape: Shape
     size: int
-    learnable: bool = True
+    learnable: bool
+    fans: tuple[int, int]
+    """Terms of the sum that one output is, and of the sum that one input's gradient is, where nothing is cut off."""
 
 
-def parameter(name: str, *shape: int, size: int | None = None, learnable: bool = True) -> Parameter:
-    return Parameter(name, shape, math.prod(shape) if size is None else size, learnable)
+def parameter(name: str, *shape: int, size: int | None = None, learnable: bool = True, fans: tuple[int, int] | None = None) -> Parameter:
+    """A tensor of the axes [outputs, inputs, *taps], unless it brings its own fans."""
+    usual = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
+    return Parameter(name, shape, math.prod(shape) if size is None else size, learnable, fans or usual)
 
 
 class Cost(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netcompiler.builder import Builder
 from netcompiler.instructions.op import OPS
+from netcompiler.passes.lower import TRAINING
 from netcompiler.plan import Plan, Program, Value
 from netcompiler.scalar import operand
 
@@ -13,9 +14,7 @@ GRADIENT = "gradient of "
 
 def differentiate(plan: Plan) -> Plan:
     wrt = [state.value for state in plan.states.values() if state.segment == "parameters"]
-    return plan.with_programs(
-        _with_gradients(program, wrt, plan.dtype) for program in plan.programs.values() if program.name in ("step", "gradients")
-    )
+    return plan.with_programs(_with_gradients(program, wrt, plan.dtype) for program in plan.programs.values() if program.name in TRAINING)
 
 
 def _with_gradients(program: Program, wrt: list[Value], dtype: str) -> Program:
@@ -28,6 +27,7 @@ def _with_gradients(program: Program, wrt: list[Value], dtype: str) -> Program:
 def gradients(b: Builder, program: Program, loss: Value, wrt: list[Value]) -> dict[Value, Value]:
     """The gradient of each value that the loss depends on; only what leads to `wrt` is followed."""
     active = _active(program, wrt)
+    b.origin = "loss"
     found: dict[Value, Value] = {loss: b.constant(1.0, loss.shape)}
     for instruction in reversed(program.instructions):
         dy = [found.get(value) for value in instruction.results]

@@ -9,33 +9,56 @@ from collections.abc import Iterable
 from functools import reduce
 
 from netcompiler.builder import Builder
+from netcompiler.diagnostics import Mistake, SpecError
 from netcompiler.graph import Graph, Node, Output
+from netcompiler.losses import Loss
+from netcompiler.losses.classification import LABEL
 from netcompiler.lowering import Lowering
-from netcompiler.metrics import top
+from netcompiler.metrics import metrics
 from netcompiler.plan import Plan, Program, State, Value
+from netcompiler.recipe import Recipe
 from netcompiler.scalar import add, operand
+from netcompiler.tensors import tensors
 
-PROGRAMS = {"train": ("step", "gradients", "evaluate", "infer"), "infer": ("infer",)}
-"""The programs of each mode; `gradients` is a step that changes nothing."""
-
-TOP = (1, 5)
+TRAINING = ("step", "accumulate", "gradients")
+"""Programs in which layers behave as in training; `gradients` is a step that changes nothing."""
 
 
-def lower(graph: Graph, mode: str, batch: int, target: str, dtype: str) -> Plan:
+NO_LOSS = Mistake("no-loss", "there is nothing to train: no output has a loss", "add loss: cross_entropy, or l2")
+
+
+def programs(mode: str, recipe: Recipe) -> tuple[str, ...]:
+    """By mode. Without an optimizer nothing can be changed, only measured."""
+    if mode == "infer":
+        return ("infer",)
+    changing = ("accumulate" if recipe.accumulate > 1 else "step",) if recipe.optimizer else ()
+    return (*changing, "gradients", "evaluate", "infer")
+
+
+def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: str, dtype: str) -> Plan:
+    recipe = recipe or Recipe()
+    if mode == "train" and not any(output.loss for output in graph.outputs):
+        raise SpecError(NO_LOSS.at(graph.outputs[0].place))
     states: dict[str, State] = {}
-    programs = [_Walk(graph, states, batch, dtype, name).program() for name in PROGRAMS[mode]]
+    walks = [_Walk(graph, recipe, states, batch, dtype, name) for name in programs(mode, recipe)]
     spec = f"{graph.name}:{graph.variant}" if graph.variant else graph.name
-    return Plan(spec, mode, batch, target, dtype, states, {program.name: program for program in programs})
+    return Plan(spec, mode, batch, target, dtype, states, {walk.name: walk.program() for walk in walks}, classes=_classes(graph))
+
+
+def _classes(graph: Graph) -> dict[str, int]:
+    return {f"target.{output.name}": output.node.shape[0] for output in graph.outputs if output.loss and output.loss.picks}
 
 
 class _Walk:
     """One program: every node once, in the order of the graph."""
 
-    def __init__(self, graph: Graph, states: dict[str, State], batch: int, dtype: str, program: str) -> None:
+    def __init__(self, graph: Graph, recipe: Recipe, states: dict[str, State], batch: int, dtype: str, program: str) -> None:
         self.graph = graph
+        self.recipe = recipe
         self.name = program
+        self.training = program in TRAINING
         self.b = Builder(dtype)
-        self.at = Lowering(self.b, states, batch, training=program in ("step", "gradients"))
+        self.at = Lowering(self.b, states, batch, self.training)
         self.values: dict[Node, Value] = {}
         self.outputs: dict[str, Value] = {}
 
@@ -49,23 +72,26 @@ class _Walk:
             self.outputs = {output.name: self.values[output.node] for output in self._given()}
         else:
             self._losses()
-        return Program(self.name, tuple(self.b.instructions), self.outputs, self.at.successors if self.name == "step" else {})
+        changing = self.name in ("step", "accumulate")
+        return Program(self.name, tuple(self.b.instructions), self.outputs, self.at.successors if changing else {})
 
     def _given(self) -> list[Output]:
-        return [output for output in self.graph.outputs if self.at.training or output.only != "train"]
+        return [output for output in self.graph.outputs if self.training or output.only != "train"]
 
     def _nodes(self) -> Iterable[Node]:
-        return (node for node in self.graph if self.at.training or node.only != "train")
+        return (node for node in self.graph if self.training or node.only != "train")
 
     def _node(self, node: Node) -> None:
+        """A frozen layer with state behaves as in inference: it neither changes nor measures."""
         assert node.layer
         self.at.name = node.name
-        self.at.sizes = {p.name: (f"{node.name}.{p.name}", p.shape, p.learnable) for p in node.parameters}
+        self.at.tensors = tensors(node, self.recipe)
+        self.at.training = self.training and not (node.parameters and self.recipe.settings(node.name).freeze)
         self.b.origin = f"{node.place.source.name}:{node.place.line} {node.name}"
         self.values[node] = node.layer.lower(self.at, *(self.values[x] for x in node.inputs))
 
     def _losses(self) -> None:
-        """The mean over the pictures of each loss, added by weight; then the metrics of what chooses a class."""
+        """The mean over the pictures of each loss, added by weight, and metrics of what inference gives too."""
         terms: list[tuple[float, Value]] = []
         for output in self._given():
             if output.loss is None:
@@ -73,19 +99,36 @@ class _Walk:
             y = self.values[output.node]
             self.b.origin = f"{output.place.source.name}:{output.place.line} {output.name}"
             self.at.name = output.name
-            target = self._target(output, y)
+            target = self._target(output, output.loss, y)
             terms.append((output.weight, self.at.mean_of_rows(output.loss.lower(self.at, y, target))))
-            if output.loss.picks:
-                prefix = "" if len(self.graph.outputs) == 1 else f"{output.name}."
-                for k in TOP:
-                    if k < y.shape[-1]:
-                        self.outputs[f"{prefix}top{k}"] = self.at.mean_of_rows(top(self.at, y, target, k))
+            if self.name != "gradients" and output.only != "train":
+                self._metrics(output, output.loss, y, target)
         if terms:
             total = reduce(add, [weight * operand(i) for i, (weight, _) in enumerate(terms)])
             self.outputs = {"loss": self.at.map(total, *(value for _, value in terms)), **self.outputs}
 
-    def _target(self, output: Output, y: Value) -> Value:
-        """The number of a class with 1 in the place of the channels, or numbers in the shape of the output."""
-        assert output.loss
-        shape = (*y.shape[:-1], 1) if output.loss.picks else y.shape
-        return self.at.state(f"target.{output.name}", "inputs", "i32" if output.loss.picks else self.b.dtype, shape).value
+    def _metrics(self, output: Output, loss: Loss, y: Value, target: Value) -> None:
+        """By name; where several outputs are measured, each has its own in front."""
+        measured = [each for each in self.graph.outputs if each.loss and each.only != "train"]
+        prefix = "" if len(measured) == 1 else f"{output.name}."
+        found = metrics(self.at, self.recipe, loss, loss.answer(self.at, y), target)
+        self.outputs.update({prefix + name: value for name, value in found.items()})
+
+    def _target(self, output: Output, loss: Loss, y: Value) -> Value:
+        """The number of a class with 1 in the place of the channels, or numbers in the shape of the output.
+
+        Augmentations that mix pictures turn the class into a share for each."""
+        mixing = [augmentation.kind for augmentation in self.recipe.augment if augmentation.mixes]
+        if mixing and loss.picks and not loss.soft:
+            raise SpecError(_unmixable(loss, mixing[0]).at(output.place))
+        if loss.picks and not mixing:
+            return self.at.state(f"target.{output.name}", "inputs", LABEL, (*y.shape[:-1], 1)).value
+        return self.at.state(f"target.{output.name}", "inputs", self.b.dtype, y.shape).value
+
+
+def _unmixable(loss: Loss, augmentation: str) -> Mistake:
+    return Mistake(
+        "loss-target",
+        f"{loss.kind} takes the number of a class, and {augmentation} mixes classes",
+        f"take cross_entropy, or leave {augmentation} out",
+    )

@@ -1,10 +1,13 @@
 """From gradients to successors: finiteness, clipping, the optimizer's rule for each parameter, the running average.
 
 Every successor is select(ok, new, old): a step that is not finite changes nothing and can be replayed.
+With accumulation the gradients of a step's parts are added up in states of their own, which `update` reads and clears.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 
 from netcompiler.builder import Builder
@@ -13,48 +16,105 @@ from netcompiler.optimisers import Optimizer
 from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
-from netcompiler.scalar import add, make, minimum, operand, rsqrt, select, wrap
+from netcompiler.scalar import add, cast, make, minimum, operand, rsqrt, select, wrap
+
+AVERAGED = ("evaluate", "infer")
+"""Programs that read the running average where there is one."""
 
 
 def optimise(plan: Plan, recipe: Recipe | None, spared: frozenset[str]) -> Plan:
-    """`spared` are the parameters that decay leaves alone unless it is told otherwise: biases and norms."""
-    step = plan.programs.get("step")
-    if step is None or recipe is None or recipe.optimizer is None:
+    """`spared` are the parameters that decay leaves alone unless it is told otherwise."""
+    if plan.mode != "train" or recipe is None or recipe.optimizer is None:
         return plan
     states = dict(plan.states)
-    updated = _Update(plan, step, states, recipe, recipe.optimizer, spared).program()
-    programs = {**plan.programs, "step": updated}
-    return Plan(plan.spec, plan.mode, plan.batch, plan.target, plan.dtype, states, programs)
+    update = _Update(plan, states, recipe, recipe.optimizer, spared)
+    changed = [update.step(program)] if (program := plan.programs.get("step")) else update.parts(plan.programs["accumulate"])
+    changed += [_averaged(plan.programs[name], states) for name in AVERAGED]
+    return replace(plan, states=states, programs={**plan.programs, **{program.name: program for program in changed}})
+
+
+def _averaged(program: Program, states: Mapping[str, State]) -> Program:
+    """The program with averages in place of the weights that it reads."""
+    averages = {states[str(state.start)].value: state.value for state in states.values() if state.segment == "average"}
+    if not averages:
+        return program
+    instructions = tuple(replace(i, operands=tuple(averages.get(value, value) for value in i.operands)) for i in program)
+    return replace(program, instructions=instructions)
 
 
 class _Update:
-    def __init__(
-        self, plan: Plan, step: Program, states: dict[str, State], recipe: Recipe, rule: Optimizer, spared: frozenset[str]
-    ) -> None:
-        self.plan, self.step, self.recipe, self.rule, self.spared = plan, step, recipe, rule, spared
-        self.b = Builder(plan.dtype, step.instructions)
-        self.at = Lowering(self.b, states, plan.batch, True)
-        self.gradients = {name.removeprefix(GRADIENT): value for name, value in step.outputs.items() if name.startswith(GRADIENT)}
+    """Writes a program's end; `states` grows by what the rule keeps for each parameter."""
 
-    def program(self) -> Program:
+    def __init__(self, plan: Plan, states: dict[str, State], recipe: Recipe, rule: Optimizer, spared: frozenset[str]) -> None:
+        self.plan, self.states, self.recipe, self.rule, self.spared = plan, states, recipe, rule, spared
+
+    def step(self, program: Program) -> Program:
+        """Forward, backward and update in one."""
+        self._begin(program)
+        ok = self._apply(_gradients(program), program.outputs["loss"])
+        self._guard(program, ok)
+        return self._end(program)
+
+    def parts(self, program: Program) -> list[Program]:
+        """`accumulate` runs for each part of a batch and adds its share of the gradient, `update` once behind them."""
+        return [self._accumulate(program), self._update(program)]
+
+    def _accumulate(self, program: Program) -> Program:
+        self._begin(program)
+        share = self.at.control("share", self.plan.dtype, 1.0)
+        for name, value in {**_gradients(program), "loss": program.outputs["loss"]}.items():
+            total = self._sum(name, value)
+            self.at.succeed(total, self.b.map(operand(0) + operand(1) * operand(2), total, value, share))
+        self._guard(program, self.b.map(make("isfinite", operand(0)), program.outputs["loss"]))
+        return self._end(program)
+
+    def _update(self, program: Program) -> Program:
+        self._begin(Program("update", (), {}))
+        sums = {name: self._sum(name, value) for name, value in _gradients(program).items()}
+        loss = self._sum("loss", program.outputs["loss"])
+        self._apply(sums, loss)
+        for total in (*sums.values(), loss):
+            self.at.succeed(total, self.b.constant(0.0, total.shape))
+        return self._end(Program("update", (), {}))
+
+    def _sum(self, name: str, value: Value) -> Value:
+        return self.at.state(f"sum.{name}", "gradients", value.dtype, value.shape, start=0.0).value
+
+    # the parts of an update
+
+    def _begin(self, program: Program) -> None:
+        self.b = Builder(self.plan.dtype, program.instructions)
+        self.at = Lowering(self.b, self.states, self.plan.batch, True)
         self.b.origin = "update"
-        norm2 = self._norm2()
-        ok = self.b.map(make("isfinite", operand(0) + operand(1)), norm2, self.step.outputs["loss"])
-        shrink = self._shrink(norm2)
-        for name, value in self.step.successors.items():
-            self._succeed(self.plan.states[name].value, value, ok)
-        for name, gradient in self.gradients.items():
-            self._parameter(self.plan.states[name], gradient, shrink, ok)
-        self.at.succeed(tick := self.at.control("tick", "i64"), self.b.map(make("cast", operand(0) + 1, leaf="i64"), tick))
-        outputs = {name: value for name, value in self.step.outputs.items() if not name.startswith(GRADIENT)}
-        return Program("step", tuple(self.b.instructions), {**outputs, "norm2": norm2}, self.at.successors, self.step.forward)
+        self.outputs = {name: value for name, value in program.outputs.items() if not name.startswith(GRADIENT)}
 
-    def _norm2(self) -> Value:
+    def _end(self, program: Program) -> Program:
+        return replace(program, instructions=tuple(self.b.instructions), outputs=self.outputs, successors=self.at.successors)
+
+    def _guard(self, program: Program, ok: Value) -> None:
+        """What layers themselves succeed: statistics."""
+        self.b.origin = "update"
+        for name, value in program.successors.items():
+            self._succeed(self.states[name].value, value, ok)
+
+    def _apply(self, gradients: Mapping[str, Value], loss: Value) -> Value:
+        """Successors of all parameters and of what belongs to them; whether the step is finite."""
+        norm2 = self._norm2(gradients)
+        ok = self.b.map(make("isfinite", operand(0) + operand(1)), norm2, loss)
+        shrink = self._shrink(norm2)
+        for name, gradient in gradients.items():
+            self._parameter(self.states[name], gradient, shrink, ok)
+        self.b.origin = "update"
+        tick = self.at.control("tick", "i64")
+        after = cast(select(operand(0), operand(1) + 1, operand(1)), "i64")
+        self.at.succeed(tick, self.b.map(after, self.b.reshape(ok, ()), tick))
+        self.outputs["norm2"] = norm2
+        return ok
+
+    def _norm2(self, gradients: Mapping[str, Value]) -> Value:
         """The squared length of the whole gradient."""
-        parts = []
-        for gradient in self.gradients.values():
-            parts.append(self.b.sum_to(operand(0) * operand(0), [gradient], gradient.shape, (1, 1)))
-        return self.b.map(reduce(add, map(operand, range(len(parts)))), *parts)
+        parts = [self.b.sum_to(operand(0) * operand(0), [gradient], gradient.shape, (1, 1)) for gradient in gradients.values()]
+        return self.b.map(reduce(add, map(operand, range(len(parts)))), *parts) if parts else self.b.constant(0.0, (1, 1))
 
     def _shrink(self, norm2: Value) -> Value | None:
         """What shortens the gradient to the norm that the recipe allows."""
@@ -68,30 +128,33 @@ class _Update:
         w = state.value
         if shrink is not None:
             gradient = self.b.map(operand(0) * operand(1), gradient, self.b.reshape(shrink, (1,) * len(gradient.shape)))
-        factor = settings.rate if settings.rate is not None else 1.0
-        rate = self.b.map(factor * operand(0), self.at.control("rate", self.plan.dtype, self.rule.rate))
-        slots = [
-            self.at.state(f"slot{i}.{w.name}", "slots", w.dtype, w.shape, f"slot{i}.{state.parameter}", state.order).value
-            for i in range(self.rule.slots)
-        ]
+        rate = self.b.map(settings.rate * operand(0), self.at.control("rate", self.plan.dtype, self.rule.rate))
+        slots = [self._beside(state, f"slot{i}", "slots", self.rule.slot_start) for i in range(self.rule.slots)]
         new, moved = self.rule.lower(self.at, w, gradient, slots, rate, self._decay(state, settings.decay))
         self._succeed(w, new, ok)
         for slot, value in zip(slots, moved, strict=True):
             self._succeed(slot, value, ok)
         if self.recipe.ema is not None:
-            average = self.at.state(
-                f"average.{w.name}", "average", w.dtype, w.shape, f"average.{state.parameter}", state.order, w.name
-            ).value
+            average = self._beside(state, "average", "average", w.name)
             self._succeed(average, self.b.map(operand(0) + (1 - self.recipe.ema) * (operand(1) - operand(0)), average, new), ok)
 
-    def _decay(self, state: State, factor: float | None) -> float:
-        """Biases and norms are spared; a layer's own factor says otherwise for it."""
-        if factor is None:
-            factor = 0.0 if state.parameter in self.spared and not self.rule.decay_norms_and_biases else 1.0
-        return float(factor * self.rule.weight_decay)
+    def _beside(self, state: State, prefix: str, segment: str, start: float | str) -> Value:
+        """A tensor of a parameter's shape that belongs to it."""
+        w = state.value
+        return self.at.state(f"{prefix}.{w.name}", segment, w.dtype, w.shape, f"{prefix}.{state.parameter}", state.order, start).value
+
+    def _decay(self, state: State, factor: float) -> float:
+        if state.parameter in self.spared and not self.rule.decay_norms_and_biases:
+            return 0.0
+        return factor * self.rule.weight_decay
 
     def _succeed(self, state: Value, new: Value, ok: Value) -> None:
         """The new value in a step that is finite, else the old one."""
         chosen = select(operand(0), operand(1), operand(2))
         flag = self.b.reshape(ok, (1,) * len(state.shape))
         self.at.succeed(state, self.b.map(chosen, flag, new, state, shape=state.shape))
+
+
+def _gradients(program: Program) -> dict[str, Value]:
+    """By parameter."""
+    return {name.removeprefix(GRADIENT): value for name, value in program.outputs.items() if name.startswith(GRADIENT)}
