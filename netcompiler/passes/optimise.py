@@ -6,7 +6,7 @@ With accumulation the gradients of a step's parts are added up in states of thei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -47,6 +47,7 @@ class _Update:
 
     def __init__(self, plan: Plan, states: dict[str, State], recipe: Recipe, rule: Optimizer, spared: frozenset[str]) -> None:
         self.plan, self.states, self.recipe, self.rule, self.spared = plan, states, recipe, rule, spared
+        self.weights = [state for state in plan.states.values() if state.segment == "parameters"]
 
     def step(self, program: Program) -> Program:
         """Forward, backward and update in one."""
@@ -102,14 +103,30 @@ class _Update:
         norm2 = self._norm2(gradients)
         ok = self.b.map(make("isfinite", operand(0) + operand(1)), norm2, loss)
         shrink = self._shrink(norm2)
+        beside = self._beside()
         for name, gradient in gradients.items():
-            self._parameter(self.states[name], gradient, shrink, ok)
+            self._parameter(self.states[name], gradient, beside.get(name, []), shrink, ok)
         self.b.origin = "update"
         tick = self.at.control("tick", "i64")
         after = cast(select(operand(0), operand(1) + 1, operand(1)), "i64")
         self.at.succeed(tick, self.b.map(after, self.b.reshape(ok, ()), tick))
         self.outputs["norm2"] = norm2
         return ok
+
+    def _beside(self) -> dict[str, list[Value]]:
+        """For each parameter its slots and its average: tensors of its shape, in an order in which they lie as the parameters do."""
+        rows: list[tuple[str, str, float | None]] = [(f"slot{i}", "slots", self.rule.slot_start) for i in range(self.rule.slots)]
+        rows += [("average", "average", None)] if self.recipe.ema is not None else []
+        found: dict[str, list[Value]] = {}
+        for prefix, segment, start in rows:
+            for state in self.weights:
+                w = state.value
+                parameter = f"{prefix}.{state.parameter}"
+                own = self.at.state(
+                    f"{prefix}.{w.name}", segment, w.dtype, w.shape, parameter, state.order, w.name if start is None else start
+                )
+                found.setdefault(w.name, []).append(own.value)
+        return found
 
     def _norm2(self, gradients: Mapping[str, Value]) -> Value:
         """The squared length of the whole gradient."""
@@ -122,26 +139,21 @@ class _Update:
             return None
         return self.b.map(minimum(self.recipe.clip * rsqrt(operand(0)), wrap(1)), norm2)
 
-    def _parameter(self, state: State, gradient: Value, shrink: Value | None, ok: Value) -> None:
+    def _parameter(self, state: State, gradient: Value, beside: Sequence[Value], shrink: Value | None, ok: Value) -> None:
         settings = self.recipe.settings(state.parameter.rpartition(".")[0])
         self.b.origin = f"update {state.parameter}"
         w = state.value
         if shrink is not None:
             gradient = self.b.map(operand(0) * operand(1), gradient, self.b.reshape(shrink, (1,) * len(gradient.shape)))
         rate = self.b.map(settings.rate * operand(0), self.at.control("rate", self.plan.dtype, self.rule.rate))
-        slots = [self._beside(state, f"slot{i}", "slots", self.rule.slot_start) for i in range(self.rule.slots)]
+        slots, average = beside[: self.rule.slots], beside[self.rule.slots :]
         new, moved = self.rule.lower(self.at, w, gradient, slots, rate, self._decay(state, settings.decay))
         self._succeed(w, new, ok)
         for slot, value in zip(slots, moved, strict=True):
             self._succeed(slot, value, ok)
-        if self.recipe.ema is not None:
-            average = self._beside(state, "average", "average", w.name)
-            self._succeed(average, self.b.map(operand(0) + (1 - self.recipe.ema) * (operand(1) - operand(0)), average, new), ok)
-
-    def _beside(self, state: State, prefix: str, segment: str, start: float | str) -> Value:
-        """A tensor of a parameter's shape that belongs to it."""
-        w = state.value
-        return self.at.state(f"{prefix}.{w.name}", segment, w.dtype, w.shape, f"{prefix}.{state.parameter}", state.order, start).value
+        for value in average:
+            share = 1 - (self.recipe.ema or 0)
+            self._succeed(value, self.b.map(operand(0) + share * (operand(1) - operand(0)), value, new), ok)
 
     def _decay(self, state: State, factor: float) -> float:
         if state.parameter in self.spared and not self.rule.decay_norms_and_biases:
