@@ -253,8 +253,15 @@ def relu(a: Expr) -> Expr:
 
 
 def logical(op: str, *args: Expr) -> Expr:
-    """and, or, not over truths."""
-    return make(op, *args)
+    """and, or, not over truths. A truth that is known decides or falls away."""
+    if op == "not":
+        [a] = args
+        return literal(not a.leaf) if a.op == "literal" else a.args[0] if a.op == "not" else make(op, a)
+    decisive = op == "or"
+    if decisive in [bool(arg.leaf) for arg in args if arg.op == "literal"]:
+        return literal(decisive)
+    unknown = [arg for arg in args if arg.op != "literal"]
+    return make(op, *unknown) if len(unknown) > 1 else unknown[0] if unknown else literal(not decisive)
 
 
 def cast(a: Expr, dtype: str) -> Expr:
@@ -286,6 +293,8 @@ def rebuild(expr: Expr, args: tuple[Expr, ...]) -> Expr:
         return BUILD[expr.op](*args)
     if expr.op in COMPARE:
         return compare(expr.op, *args)
+    if expr.op in ("and", "or", "not"):
+        return logical(expr.op, *args)
     return unary(expr.op, *args) if expr.op in FOLDS else make(expr.op, *args, leaf=expr.leaf)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from netcompiler.layers.layer import Cost, Layer, Reach, Shape, axis_index, pointwise_lines, total
 from netcompiler.options import AnyAxis, NotNegative, Positive, Truth
-from netcompiler.scalar import Expr, compare, minimum, relu, select, unary, wrap
+from netcompiler.scalar import Expr, compare, exp, minimum, operand, relu, select, unary, wrap
 
 if TYPE_CHECKING:
     from netcompiler.lowering import Lowering
@@ -212,6 +212,14 @@ class Softmax(Layer):
         extent = [1] * len(x)
         extent[axis_index(self.axis, x, self.kind)] = self._length(x)
         return Reach(tuple(extent[1:]), (1,) * (len(x) - 1))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """exp(x - log sum exp): no exp overflows."""
+        [x] = inputs
+        axis = 1 if self.axis is None else axis_index(self.axis, at.shape(x), self.kind) or len(x.shape) - 1
+        values = at.b.reshape(x, (x.shape[0], x.elements // x.shape[0])) if self.axis is None else x
+        total = at.b.emit("logsumexp", values, axis=axis)
+        return at.b.reshape(at.map(exp(operand(0) - operand(1)), values, total, shape=values.shape), x.shape)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         sums = math.prod(x) // self._length(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -11,8 +11,11 @@ from pydantic import Field
 
 from netcompiler.diagnostics import Mistake
 from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape, divisors, need_maps, parameter, show, total
+from netcompiler.layers.transform import Taken, resampled
 from netcompiler.layers.window import Window, Windowed, per_side, window_shape, windows
 from netcompiler.options import Count, Expect, Number, Padding, PerSide, Rounding, Text, Truth, WholePerSide
+from netcompiler.plan import Axis
+from netcompiler.scalar import operand
 
 if TYPE_CHECKING:
     from netcompiler.lowering import Lowering
@@ -97,9 +100,48 @@ class Conv(_Sliding):
 
     def lower(self, at: Lowering, *inputs: Value) -> Value:
         [x] = inputs
-        weight = at.parameter("weight", channels_last=True)
-        y = at.b.emit("conv", x, weight, window=at.axes(self.sides(at.shape(x)), x), groups=self.groups)
-        return at.biased(y) if self.bias else y
+        window = at.axes(self.sides(at.shape(x)), x)
+        y = at.b.emit("conv", x, self._filters(at, at.shape(x)), window=window, groups=self.groups)
+        return at.map(operand(0) + operand(1), y, self._bias(at), shape=y.shape) if self.bias else y
+
+    def _filters(self, at: Lowering, x: Shape) -> Value:
+        """The weight as it is applied: what is not connected is 0, then transforms, then the flip."""
+        weight = at.parameter("weight", at.behind(1, len(x) + 1), self._given(x))
+        if self.connections is not None:
+            weight = at.map(operand(0) * operand(1), weight, self._mask(at, x))
+        if self.transforms is not None:
+            weight = self._transformed(at, weight)
+        if self.flip:
+            weight = on_taps(at, weight, [{tap: 1.0} for tap in reversed(range(math.prod(weight.shape[1:-1])))])
+        return weight
+
+    def _given(self, x: Shape) -> list[float] | None:
+        """Given weights, number by number: [filter, input map, taps]."""
+        if self.weights is None:
+            return None
+        kernel, planes = self._kernel(x), x[0] // self.groups
+        copies = [1 if nested_shape(filter) != tuple(kernel) else planes for filter in self.weights]
+        return [value for filter, times in zip(self.weights, copies, strict=True) for _ in range(times) for value in numbers_of(filter)]
+
+    def _mask(self, at: Lowering, x: Shape) -> Value:
+        """1 where a filter sees an input map, else 0: [filter, 1.., input map]."""
+        assert self.connections is not None
+        columns = zip(*self.connections.split(), strict=True)
+        return at.b.table([float(mark == "X") for column in columns for mark in column], (self.filters, *[1] * (len(x) - 1), x[0]))
+
+    def _transformed(self, at: Lowering, weight: Value) -> Value:
+        """Transform t of filter n is filter n*T + t."""
+        assert self.transforms is not None
+        rows, columns = weight.shape[1:-1]
+        sources = [source for transform in self.transforms for source in resampled(transform, rows, columns)]
+        turned = on_taps(at, weight, sources)
+        return at.b.reshape(turned, (len(self.transforms) * self.filters, rows, columns, weight.shape[-1]))
+
+    def _bias(self, at: Lowering) -> Value:
+        """One number a filter, the same for all its transforms."""
+        bias, copies = at.parameter("bias"), len(self.transforms or [0])
+        apart = at.map(operand(0), at.b.reshape(bias, (self.filters, 1)), shape=(self.filters, copies))
+        return at.b.reshape(apart, (self.filters * copies,))
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from self.size_lines(x)
@@ -157,6 +199,19 @@ class Conv(_Sliding):
                 raise Mistake("weights", message, option="weights")
 
 
+def on_taps(at: Lowering, weight: Value, sources: Sequence[Taken]) -> Value:
+    """Filters with as many taps as there are sources, each a weighted sum of the taps that were: by a table where each is one of them."""
+    taps = math.prod(weight.shape[1:-1])
+    flat = at.b.reshape(weight, (weight.shape[0], taps, weight.shape[-1]))
+    if all(set(source.values()) <= {1.0} for source in sources):
+        table = tuple(next(iter(source), -1) for source in sources)
+        new = at.b.emit("gather", flat, table=table, axis=1)
+    else:
+        matrix = at.b.table([source.get(tap, 0.0) for source in sources for tap in range(taps)], (len(sources), taps))
+        new = at.b.emit("matmul", matrix, flat, ta=False, tb=False)
+    return at.b.reshape(new, weight.shape) if len(sources) == taps else new
+
+
 def check_groups(groups: int, x: Shape, filters: int) -> None:
     if x[0] % groups or filters % groups:
         raise Mistake(
@@ -175,6 +230,15 @@ def _check_transform(transform: dict[Any, Any]) -> None:
             raise Mistake("transforms", f"a filter cannot be flipped by {value}", "flip is rows or columns", option="transforms")
     elif isinstance(value, str) or (name == "scale" and value <= 0):
         raise Mistake("transforms", f"{name} cannot be {value}", "rotate takes degrees, scale a factor above 0", option="transforms")
+
+
+def numbers_of(values: Any) -> Iterable[float]:
+    """The numbers in nested lists, row by row."""
+    if not isinstance(values, list):
+        yield float(values)
+        return
+    for value in values:
+        yield from numbers_of(value)
 
 
 def nested_shape(values: Any) -> tuple[int, ...] | None:
@@ -242,7 +306,9 @@ class ConvTranspose(_Filters):
         return y
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
-        weight = parameter("weight", x[0], self.filters // self.groups, *self._kernel(x))
+        planes, taps = self.filters // self.groups, self._kernel(x)
+        fans = x[0] // self.groups * math.prod(taps), planes * math.prod(taps)
+        weight = parameter("weight", x[0], planes, *taps, fans=fans)
         return (weight, parameter("bias", self.filters)) if self.bias else (weight,)
 
     def cost(self, x: Shape, y: Shape) -> Cost:
@@ -254,6 +320,19 @@ class ConvTranspose(_Filters):
         """ceil(K / S) stamps meet in one output."""
         sides = self.sides(x)
         return Reach(tuple(-(-s.extent // s.stride) for s in sides), tuple(Fraction(1, s.stride) for s in sides))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """The adjoint of the convolution that reads the output; cells added at the far end are cells that it never reads."""
+        [x] = inputs
+        shape = at.shape(x)
+        dilations = per_side(self.dilation, len(shape) - 1, "dilation")
+        window = tuple(
+            Axis(kernel, side.stride, side.padding, side.padding - side.extra, dilation)
+            for kernel, dilation, side in zip(self._kernel(shape), dilations, self.sides(shape), strict=True)
+        )
+        weight = at.parameter("weight", at.behind(1, len(shape) + 1))
+        y = at.b.emit("conv_dx", x, weight, window=window, groups=self.groups, size=self.shape(shape)[1:])
+        return at.biased(y) if self.bias else y
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         for axis, (n, stamp) in enumerate(zip(x[1:], self.sides(x), strict=True)):
@@ -272,13 +351,32 @@ class Local(_Sliding):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         y = self.shape(x)
-        weight = parameter("weight", self.filters, x[0], *self._kernel(x), *y[1:], size=self.filters * x[0] * self.cells(x))
+        taps = self._kernel(x)
+        fans = x[0] * math.prod(taps), self.filters * math.prod(taps)
+        weight = parameter("weight", self.filters, x[0], *taps, *y[1:], size=self.filters * x[0] * self.cells(x), fans=fans)
         return (weight, parameter("bias", *y)) if self.bias else (weight,)
 
     def cost(self, x: Shape, y: Shape) -> Cost:
         macs = self.parameters(x)[0].size
         bias = math.prod(y) * self.bias
         return Cost(macs, bias, macs + bias)
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """A product for each position: what its window reads, of all pictures, times its own filters. Padding reads as 0."""
+        [x] = inputs
+        shape = at.shape(x)
+        window = at.axes(self.sides(shape), x)
+        sides = len(window)
+        places, taps = range(2 + sides, 2 + 2 * sides), range(2, 2 + sides)
+        weight = at.parameter("weight", (*places, 0, *taps, 1))  # position, filter, tap, input map
+        patches = at.b.emit("patches", x, window=window)
+        n, *size, _, _ = patches.shape
+        positions, reads = math.prod(size), math.prod(patches.shape[-2:])
+        read = at.b.transpose(at.b.reshape(patches, (n, positions, reads)), (1, 0, 2))
+        own = at.b.reshape(weight, (positions, self.filters, reads))
+        y = at.b.transpose(at.b.emit("matmul", read, own, ta=False, tb=True), (1, 0, 2))
+        y = at.b.reshape(y, (n, *size, self.filters))
+        return at.map(operand(0) + operand(1), y, at.parameter("bias", at.behind(0, 1 + sides)), shape=y.shape) if self.bias else y
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from self.size_lines(x)

@@ -72,6 +72,10 @@ class Reshape(Layer):
     def reach(self, x: Shape) -> Reach | None:
         return None
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        return at.channels_last(at.b.reshape(at.channels_first(x), (x.shape[0], *self.shape(at.shape(x)))))
+
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield f"{' * '.join(map(str, x))} = {' * '.join(map(str, y))} = {math.prod(y):,}"
 
@@ -94,6 +98,11 @@ class Pad(Layer):
         if not self.model_fields_set:
             raise Mistake("no-effect", "pad without options adds nothing", "give sides or channels, or leave the layer out", guess=x)
         return tuple(low + n + high for n, (low, high) in zip(x, self._margins(x), strict=True))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        low, high = zip((0, 0), *at.sides_first(self._margins(at.shape(x))), strict=True)
+        return at.b.emit("pad", x, low=low, high=high, interior=(0,) * len(low)) if any((*low, *high)) else x
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from margin_lines(x, y, self._margins(x), "+")
@@ -126,6 +135,11 @@ class Crop(Layer):
             )
         return y
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        low, high = zip((0, 0), *at.sides_first(self._margins(at.shape(x))), strict=True)
+        return at.b.slice(x, low, tuple(n - cut for n, cut in zip(x.shape, high, strict=True)))
+
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from margin_lines(x, y, self._margins(x), "-")
 
@@ -155,6 +169,13 @@ class Slice(Layer):
         axis, _ = self._stretch(x)
         steps = [self.step if side == axis else 1 for side in range(1, len(x))]
         return Reach((1,) * len(steps), tuple(steps))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        axis, stretch = self._stretch(at.shape(x))
+        begin, end, step = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
+        begin[axis or -1], end[axis or -1], step[axis or -1] = stretch.start, stretch.stop, stretch.step
+        return at.b.slice(x, begin, end, step)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         _, stretch = self._stretch(x)

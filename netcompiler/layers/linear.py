@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from netcompiler.diagnostics import Mistake, did_you_mean
+from netcompiler.layers.centers import CENTERS
 from netcompiler.layers.layer import Cost, Layer, Parameter, Reach, Shape, need_vector, parameter, parameter_lines, pointwise_lines, total
 from netcompiler.options import Count, Expect, Number, Truth
+from netcompiler.scalar import operand
 
 if TYPE_CHECKING:
     from netcompiler.lowering import Lowering
     from netcompiler.plan import Value
-
-CENTERS: dict[str, tuple[int, int]] = {"lenet-digits": (10, 84)}
-"""The sets of centers that have a name: classes, and numbers in each."""
 
 
 class Linear(Layer):
@@ -82,6 +81,12 @@ class Scale(Layer):
         outputs = math.prod(y)
         return Cost(work=(self.weight + self.bias) * outputs, connections=self.bias * outputs)
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [y] = inputs
+        if self.weight:
+            y = at.map(operand(0) * operand(1), y, at.parameter("weight"), shape=y.shape)
+        return at.biased(y) if self.bias else y
+
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from parameter_lines(self.parameters(x))
         yield from pointwise_lines(self.weight + self.bias, y)
@@ -122,6 +127,15 @@ class Rbf(Layer):
     def reach(self, x: Shape) -> Reach | None:
         return None
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """Differences first: |x|^2 - 2 x*c + |c|^2 would lose digits near a center."""
+        [x] = inputs
+        rows, length = x.shape
+        centers = at.parameter("centers", given=self._numbers())
+        distance = operand(0) - operand(1)
+        pairs = at.map(-(distance * distance), at.b.reshape(x, (rows, 1, length)), centers, shape=(rows, self.classes, length))
+        return at.b.reshape(at.b.sum(pairs, (2,)), (rows, self.classes))
+
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from parameter_lines(self.parameters(x))
         yield total("work", self.cost(x, y).work, f"3 * {self.classes} * {x[0]}")
@@ -132,8 +146,12 @@ class Rbf(Layer):
             return len(self.centers), {len(center) for center in self.centers}
         if self.centers not in CENTERS:
             raise self._mistake(f"there are no centers called `{self.centers}`", did_you_mean(self.centers, CENTERS))
-        classes, length = CENTERS[self.centers]
-        return classes, {length}
+        return len(CENTERS[self.centers]), set(map(len, CENTERS[self.centers]))
+
+    def _numbers(self) -> list[float]:
+        """The centers, one after the other."""
+        centers = self.centers if isinstance(self.centers, list) else CENTERS[self.centers]
+        return [value for center in centers for value in center]
 
     def _mistake(self, message: str, help: str) -> Mistake:
         return Mistake("centers", message, help, option="centers", guess=(self.classes,))

@@ -12,7 +12,7 @@ from pydantic import Field
 from netcompiler.diagnostics import Mistake
 from netcompiler.layers.layer import Cost, Layer, Shape, pointwise_lines, show
 from netcompiler.options import Several
-from netcompiler.scalar import add, operand
+from netcompiler.scalar import add, mul, operand
 
 if TYPE_CHECKING:
     from netcompiler.lowering import Lowering
@@ -50,6 +50,9 @@ class Concat(_Merge):
             help = "concat joins channels, so the sides must agree: change stride or padding above, or `crop` or `pad` one of them"
             raise Mistake("shape-mismatch", f"concat meets maps of {sides}", help, self.facts(inputs), guess=y)
         return y
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        return at.b.emit("concat", *inputs, axis=len(inputs[0].shape) - 1)
 
 
 class Add(_Merge):
@@ -107,6 +110,11 @@ class Multiply(_Merge):
 
     def cost(self, x: Shape, y: Shape) -> Cost:
         return Cost(work=(len(self.of) - 1) * math.prod(y))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        rank = max(len(x.shape) for x in inputs)
+        beside = [at.b.reshape(x, (x.shape[0], *[1] * (rank - len(x.shape)), *x.shape[1:])) for x in inputs]
+        return at.map(reduce(mul, map(operand, range(len(inputs)))), *beside)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from pointwise_lines(len(self.of) - 1, y)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar
+from itertools import product
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from netcompiler.layers.layer import Cost, Parameter, Shape, need_maps, parameter, parameter_lines, show, total
 from netcompiler.layers.window import Window, Windowed, window_shape, windows
 from netcompiler.options import Count, Padding, Part, PerSide, Positive, Rounding, Stride
+from netcompiler.scalar import compare, operand, relu, select, sqrt, wrap
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
+
+
+def falling(kernel: list[int], falloff: float) -> list[float]:
+    """falloff^distance from the centre of a window, tap by tap."""
+    centre = [(k - 1) / 2 for k in kernel]
+    return [falloff ** math.dist(tap, centre) for tap in product(*map(range, kernel))]
 
 
 class SCells(Windowed):
@@ -54,6 +66,22 @@ class SCells(Windowed):
         window = self._window(x)
         macs = (self.filters + 1) * window * positions
         return Cost(macs, 8 * math.prod(y) + (window + 1) * positions, macs + math.prod(y))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """v has no slope where all that it sees is 0, and its derivative is taken as 0 there."""
+        [x] = inputs
+        shape, rank = at.shape(x), len(x.shape)
+        window = at.axes(self.sides(shape), x)
+        excited = at.b.emit("conv", x, at.parameter("excitatory.weight", at.behind(1, rank)), window=window, groups=1)
+        kernel = [w.kernel for w in window]
+        falls = falling(kernel, self.falloff)
+        fixed = at.parameter("surround", at.behind(0, rank - 1), [value / (sum(falls) * shape[0]) for value in falls] * shape[0])
+        squares = at.pointwise(lambda u: u * u, x)
+        strength2 = at.b.emit("conv", squares, at.b.reshape(fixed, (1, *fixed.shape)), window=window, groups=1)
+        strength = at.pointwise(lambda v2: select(compare("gt", v2, wrap(0)), sqrt(v2), wrap(0)), strength2)
+        r, held = self.selectivity, 2 * self.selectivity / (1 + self.selectivity)
+        y = r * relu((1 + operand(0)) / (1 + held * operand(2) * operand(1)) - 1)
+        return at.map(y, excited, strength, at.parameter("inhibitory.weight"), shape=excited.shape)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from self.size_lines(x)
@@ -101,6 +129,18 @@ class CCells(Windowed):
         """v: the mean, and 1 + v, once a position; 6 operations finish a cell."""
         macs = math.prod(y) * math.prod(w.kernel for w in self.sides(x))
         return Cost(macs, 6 * math.prod(y) + (x[0] + 1) * math.prod(y[1:]), 2 * macs + math.prod(y))
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        window = at.axes(self.sides(at.shape(x)), x)
+        kernel = [w.kernel for w in window]
+        spread = at.parameter("spread", given=falling(kernel, self.falloff))
+        planes = x.shape[-1]
+        each = at.map(operand(0), at.b.reshape(spread, (1, *kernel, 1)), shape=(planes, *kernel, 1))
+        sums = at.b.emit("conv", x, each, window=window, groups=planes)
+        total = at.b.sum(sums, (len(sums.shape) - 1,))
+        answer = relu((1 + operand(0)) / (1 + operand(1) / planes) - 1)
+        return at.map(answer / (self.alpha + answer), sums, total, shape=sums.shape)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from self.size_lines(x)

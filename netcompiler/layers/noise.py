@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from netcompiler.layers.layer import Layer, Shape
 from netcompiler.options import Share
+from netcompiler.scalar import compare, operand, select, uniform, wrap
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 
 class _Noise(Layer):
@@ -17,6 +23,14 @@ class _Noise(Layer):
     family: ClassVar[str] = "noise"
 
     rate: Share = Field(description="the probability of a zero")
+
+    def _dropped(self, at: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
+        """One number by chance for each cell of the shape, which x is broadcast over."""
+        if not at.training or not self.rate:
+            return x
+        bits = at.b.reshape(at.random(self.kind, math.prod(shape[1:])), shape)
+        dropped = compare("lt", uniform(operand(1)), wrap(self.rate))
+        return at.map(select(dropped, wrap(0), operand(0) / (1 - self.rate)), x, bits, shape=x.shape)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield f"training: 0 with probability {self.rate:g}, else x / {1 - self.rate:g}; inference: x"
@@ -28,9 +42,17 @@ class Dropout(_Noise):
     formula: ClassVar[str] = "y = 0 with probability rate, else x / (1 - rate);  in inference y = x"
     example: ClassVar[str] = "dropout: 0.5"
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        return self._dropped(at, x, x.shape)
+
 
 class DropPath(_Noise):
     """In training, sets all values of a picture to zero by chance: as the last layer of a residual body, it drops the branch."""
 
     formula: ClassVar[str] = "y = 0 for a whole picture with probability rate, else x / (1 - rate);  in inference y = x"
     example: ClassVar[str] = "drop_path: 0.1"
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        return self._dropped(at, x, (x.shape[0], *[1] * (len(x.shape) - 1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -24,7 +24,8 @@ from netcompiler.layers.layer import (
 )
 from netcompiler.layers.window import Window
 from netcompiler.options import Count, Number, Part, Positive, Truth
-from netcompiler.scalar import maximum, operand, rsqrt, substitute, wrap
+from netcompiler.plan import Axis
+from netcompiler.scalar import maximum, operand, power, rsqrt, substitute, wrap
 
 if TYPE_CHECKING:
     from netcompiler.lowering import Lowering
@@ -40,12 +41,10 @@ class _Norm(Layer):
     epsilon: Positive = Field(1e-5, description="added to the variance")
     affine: Truth = Field(True, description="a learned weight and bias behind it")
 
-    def _apply(self, at: Lowering, x: Value, mean: Value, scale: Value) -> Value:
+    def _apply(self, at: Lowering, x: Value, mean: Value, scale: Value, affine: Sequence[Value]) -> Value:
         """(x - mean) * scale, and the learned weight and bias."""
         y = (operand(0) - operand(1)) * operand(2)
-        if not self.affine:
-            return at.map(y, x, mean, scale, shape=x.shape)
-        return at.map(y * operand(3) + operand(4), x, mean, scale, at.parameter("weight"), at.parameter("bias"), shape=x.shape)
+        return at.map(y * operand(3) + operand(4) if affine else y, x, mean, scale, *affine, shape=x.shape)
 
     def _affine(self, *shape: int) -> tuple[Parameter, ...]:
         return (parameter("weight", *shape), parameter("bias", *shape)) if self.affine else ()
@@ -73,7 +72,7 @@ class BatchNorm(_Norm):
         running = at.parameter("running_mean"), at.parameter("running_var")
         mean, var = self._moments(at, x, *running) if at.training else running
         scale = at.map(rsqrt(operand(0) + self.epsilon), var)
-        return self._apply(at, x, mean, scale)
+        return self._apply(at, x, mean, scale, [at.parameter(name) for name in ("weight", "bias") if self.affine])
 
     def _moments(self, at: Lowering, x: Value, running_mean: Value, running_var: Value) -> tuple[Value, Value]:
         """The batch's own mean and variance; the running averages follow them, with the unbiased variance as in PyTorch."""
@@ -106,6 +105,11 @@ class _PictureNorm(_Norm):
         yield f"sets: {self._sets()} of {math.prod(x) // self._sets():,} values, each with its mean and variance"
         yield total("work", self.cost(x, y).work, f"{self._each()} * {math.prod(y):,}", f"2 * {self._sets()}")
 
+    def _normal(self, at: Lowering, x: Value, axes: tuple[int, ...], affine: Sequence[Value]) -> Value:
+        """x with mean 0 and variance 1 over the axes; then the weight and the bias."""
+        mean, var = at.b.emit_all("moments", x, axes=axes)
+        return self._apply(at, x, mean, at.map(rsqrt(operand(0) + self.epsilon), var), affine)
+
     def _each(self) -> int:
         return 8 if self.affine else 6
 
@@ -136,6 +140,14 @@ class GroupNorm(_PictureNorm):
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return self._affine(x[0])
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """The channels of a group lie side by side, on an axis of their own; so do their weights and biases."""
+        [x] = inputs
+        rows, groups, members = x.shape[0], self.groups, x.shape[-1] // self.groups
+        parted = at.b.reshape(x, (rows, x.elements // (rows * groups * members), groups, members))
+        affine = [at.b.reshape(at.parameter(name), (groups, members)) for name in ("weight", "bias") if self.affine]
+        return at.b.reshape(self._normal(at, parted, (1, 3), affine), x.shape)
+
     def _sets(self) -> int:
         return self.groups
 
@@ -148,6 +160,12 @@ class LayerNorm(_PictureNorm):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return self._affine(*x)
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        order = at.behind(0, len(x.shape) - 1)
+        affine = [at.parameter(name, order) for name in ("weight", "bias") if self.affine]
+        return self._normal(at, x, tuple(range(1, len(x.shape))), affine)
 
 
 class Lrn(Layer):
@@ -180,6 +198,13 @@ class Lrn(Layer):
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield f"channels read: {self._terms(x):,} for {math.prod(y):,} outputs"
         yield total("work", self.cost(x, y).work, f"2 * {self._terms(x):,}", f"3 * {math.prod(y):,}")
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        side, alpha = self.size // 2, self.alpha / (self.size if self.divide else 1)
+        squares = at.pointwise(lambda x: x * x, x)
+        total = at.b.emit("window_sum", squares, axes=(len(x.shape) - 1,), window=(Axis(self.size, 1, side, side),))
+        return at.map(operand(0) * power(self.k + alpha * operand(1), wrap(-self.beta)), x, total, shape=x.shape)
 
     def _terms(self, x: Shape) -> int:
         """How many squares all sums have; a sum at the border has fewer."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from netcompiler.layers.activation import Pointwise
 from netcompiler.layers.layer import KINDS, Cost, Layer, Parameter, Reach, Shape, need_maps, parameter, parameter_lines, show, total
 from netcompiler.layers.window import Window, Windowed, window_shape, windows
 from netcompiler.options import AtLeastOne, Expect, PerSide, PoolPadding, Rounding, Stride, Whole
-from netcompiler.scalar import operand
+from netcompiler.scalar import Expr, absolute, compare, mul, operand, power, select, wrap
 
 if TYPE_CHECKING:
     from netcompiler.lowering import Lowering
@@ -59,6 +60,22 @@ class _Pool(Windowed):
         cells = f"{x[0]} * {self.cells(x):,} cells"
         yield total("connections", x[0] * self.cells(x), cells)
         yield from self.work_lines(x, y, cells)
+
+    def _mean(self, at: Lowering, x: Value, function: Callable[[Expr], Expr], padding: bool) -> Value:
+        """A function of each window's mean. Where windows have unlike numbers of cells, each side has a table of them."""
+        sides, axes = self.sides(at.shape(x)), tuple(range(1, len(x.shape) - 1))
+        total = at.b.emit("window_sum", x, axes=axes, window=at.axes(sides, x))
+        same, tables = 1, []
+        for axis, w in zip(axes, sides, strict=True):
+            counts = w.counts(x.shape[axis], padding)
+            if len(set(counts)) == 1:
+                same *= counts[0]
+            else:
+                shape = [1] * len(x.shape)
+                shape[axis] = len(counts)
+                tables.append(at.b.table([float(count) for count in counts], tuple(shape)))
+        cells = reduce(mul, map(operand, range(1, 1 + len(tables))), wrap(same))
+        return at.map(function(operand(0) / cells), total, *tables, shape=total.shape)
 
     def work_lines(self, x: Shape, y: Shape, cells: str) -> Iterable[str]:
         """`cells` says how many cells are read."""
@@ -119,6 +136,9 @@ class MeanPool(_Pool):
         cells = x[0] * self.cells(x)
         return Cost(work=cells, connections=cells)
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        return self._mean(at, inputs[0], lambda mean: mean, padding=bool(self.count_padding))
+
     def work_lines(self, x: Shape, y: Shape, cells: str) -> Iterable[str]:
         yield total("work", self.cost(x, y).work, cells)
 
@@ -137,6 +157,11 @@ class LpPool(_Pool):
         """Absolute value, power and mean for each cell, a root for each output."""
         cells = x[0] * self.cells(x)
         return Cost(work=3 * cells + math.prod(y), connections=cells)
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """The root of 0 is written apart: its slope is infinite there, and the derivative of the norm is taken as 0."""
+        powers = at.pointwise(lambda x: power(absolute(x), wrap(self.p)), inputs[0])
+        return self._mean(at, powers, lambda m: select(compare("gt", m, wrap(0)), power(m, wrap(1 / self.p)), wrap(0)), padding=False)
 
     def work_lines(self, x: Shape, y: Shape, cells: str) -> Iterable[str]:
         yield total("work", self.cost(x, y).work, f"3 * {cells}", f"{show(y)} outputs")
@@ -176,6 +201,18 @@ class LearnedPool(_Pool):
         macs = self._weights(x) * math.prod(y)
         return Cost(macs, (1 + self._activation()) * units, macs + units)
 
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        """Every window of every map is a row."""
+        [x] = inputs
+        patches = at.b.emit("patches", x, window=at.axes(self.sides(at.shape(x)), x))
+        *places, taps, maps = patches.shape
+        windows = at.b.transpose(patches, at.behind(len(places), len(patches.shape)))
+        y = at.b.reshape(windows, (math.prod(places) * maps, taps))
+        for layer in ("hidden.", "out.") if self.hidden else ("",):
+            y = at.biased(at.b.emit("matmul", y, at.parameter(f"{layer}weight"), ta=False, tb=True), f"{layer}bias")
+            y = at.pointwise(self._function().function, y)
+        return at.b.reshape(y, (*places, maps))
+
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         yield from self.size_lines(x)
         yield from parameter_lines(self.parameters(x))
@@ -189,8 +226,11 @@ class LearnedPool(_Pool):
 
     def _activation(self) -> int:
         """The operations of the activation."""
+        return self._function().operations()
+
+    def _function(self) -> Pointwise:
         function: Pointwise = KINDS[self.activation]()
-        return function.operations()
+        return function
 
 
 class _GlobalPool(Layer):
@@ -232,6 +272,12 @@ class GlobalMaxPool(_GlobalPool):
     formula: ClassVar[str] = "y[m] = max over all x, y of a[m, x, y]"
     example: ClassVar[str] = "global_max_pool"
     keeps: ClassVar[str] = "index"
+
+    def lower(self, at: Lowering, *inputs: Value) -> Value:
+        [x] = inputs
+        rows, *sides, maps = x.shape
+        cells = at.b.reshape(x, (rows, math.prod(sides), maps))
+        return at.b.reshape(at.b.emit("max", cells, axes=(1,)), (rows, maps))
 
     def cost(self, x: Shape, y: Shape) -> Cost:
         return Cost(work=math.prod(x) - x[0], connections=math.prod(x))

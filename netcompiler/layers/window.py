@@ -64,6 +64,12 @@ class Window(NamedTuple):
             count += max(0, end - begin)
         return count
 
+    def counts(self, n: int, padding: bool) -> list[int]:
+        """How many cells each window has: of the input, or with `padding` of the padding too. What ceil cuts off is none."""
+        begin, end = (-self.low, n + self.high) if padding else (0, n)
+        firsts = range(-self.low, self.size(n) * self.stride - self.low, self.stride)
+        return [sum(begin <= first + tap * self.dilation < end for tap in range(self.kernel)) for first in firsts]
+
     def unread(self, n: int) -> int:
         """Cells at the end of the input that no window reaches, though it could have."""
         if self.extent < self.stride:
