@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from cases import CASES, Case
 
-from netcompiler.compile import Job, stages
+from netcompiler.compilation import Job, stages
 from netcompiler.layers import KINDS
 from netcompiler.load import load
 from runtime.session import Session

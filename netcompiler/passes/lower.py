@@ -20,6 +20,8 @@ from netcompiler.recipe import Recipe
 from netcompiler.scalar import add, operand
 from netcompiler.tensors import tensors
 
+MODES = ("train", "infer")
+
 TRAINING = ("step", "accumulate", "gradients")
 """Programs in which layers behave as in training; `gradients` is a step that changes nothing."""
 

@@ -1,0 +1,126 @@
+"""A spec -> a plan: the stages in their order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from netcompiler.diagnostics import SpecError
+from netcompiler.graph import Graph
+from netcompiler.load import load
+from netcompiler.passes.differentiate import differentiate
+from netcompiler.passes.fold import fold
+from netcompiler.passes.fuse import fuse
+from netcompiler.passes.hoist import hoist
+from netcompiler.passes.keep import keep
+from netcompiler.passes.lower import MODES, lower
+from netcompiler.passes.memory import memory
+from netcompiler.passes.merge import merge
+from netcompiler.passes.optimise import optimise
+from netcompiler.passes.select import Facts, select
+from netcompiler.passes.simplify import simplify
+from netcompiler.plan import Plan
+from netcompiler.recipe import Recipe
+from netcompiler.tensors import spared
+from netcompiler.verify import verify
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is compiled, for what."""
+
+    graph: Graph
+    recipe: Recipe | None
+    mode: str
+    batch: int
+    target: str
+    dtype: str
+    facts: Facts = field(default_factory=dict)
+    saving: int = 0
+    """Bytes of kept values to compute again, because a plan came out too large."""
+
+    @property
+    def exact(self) -> bool:
+        return self.recipe is not None and self.recipe.precision == "exact"
+
+
+Stage = tuple[str, Callable[[Plan, Job], Plan]]
+
+STAGES: tuple[Stage, ...] = (
+    ("simplify", lambda plan, job: simplify(plan)),
+    ("fold", lambda plan, job: fold(plan)),
+    ("differentiate", lambda plan, job: simplify(differentiate(plan))),
+    ("optimise", lambda plan, job: optimise(plan, job.recipe, spared(job.graph))),
+    ("keep", lambda plan, job: keep(plan, job.saving)),
+    ("fuse", lambda plan, job: fuse(plan)),
+    ("merge", lambda plan, job: merge(plan)),
+    ("select", lambda plan, job: select(plan, job.facts, job.exact)),
+    ("hoist", lambda plan, job: hoist(plan)),
+    ("memory", lambda plan, job: memory(plan)),
+)
+"""The stages behind `lower`, in their order."""
+
+
+DTYPES = {"float32": "f32", "float64": "f64"}
+"""What a plan can compute in."""
+
+TRIES = 3
+
+
+def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
+    """The plan after each stage; with `checked` the verifier looks at each."""
+    plan = lower(job.graph, job.recipe, job.mode, job.batch, job.target, job.dtype)
+    yield "lower", plan
+    for name, stage in STAGES:
+        if name == "keep":
+            job = _within_budget(plan, job)
+        plan = stage(plan, job)
+        if checked:
+            verify(plan)
+        yield name, plan
+
+
+def _within_budget(plan: Plan, job: Job) -> Job:
+    """The job with what must be saved for its plan to fit into train.memory; tried at most three times."""
+    budget = job.recipe.budget if job.recipe else None
+    late = [stage for _, stage in STAGES[[name for name, _ in STAGES].index("keep") :]]
+    for _ in range(TRIES if budget else 0):
+        over = sum(reduce(lambda done, stage: stage(done, job), late, plan).segments.values()) - (budget or 0)
+        if over <= 0:
+            break
+        job = replace(job, saving=job.saving + over)
+    return job
+
+
+def compile(
+    spec: str,
+    mode: str = "train",
+    batch: int = 0,
+    target: str = "numpy",
+    dtype: str = "float32",
+    settings: Mapping[str, object] | None = None,
+) -> Plan:
+    """The plan of a spec. Without `batch` it is the recipe's, or 1; where a step accumulates, the plan is for a part of it."""
+    _known("mode", mode, MODES)
+    _known("dtype", dtype, DTYPES)
+    loaded = load(spec, [f"{key}={_text(value)}" for key, value in (settings or {}).items()])
+    if loaded.errors or loaded.graph is None:
+        raise SpecError(*loaded.errors)
+    batch = batch or (loaded.recipe.batch if loaded.recipe else 1)
+    if mode == "train" and loaded.recipe:
+        batch = -(-batch // loaded.recipe.accumulate)
+    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[dtype])
+    *_, (_, plan) = stages(job)
+    return plan
+
+
+def _text(value: object) -> str:
+    """As the command line has it; JSON is YAML."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _known(option: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{option} is {' or '.join(known)}, not {value!r}")
