@@ -11,6 +11,8 @@ VERBS = {
     "check": "everything that can be known about a net without running it",
     "diff": "two nets, layer by layer",
     "expand": "the flat spec, each value with where it came from",
+    "train": "train a net as its recipe says",
+    "eval": "measure the weights of a run again",
     "layers": "the layers of the language, or one of them with its options and formula",
     "zoo": "the nets that come with netc",
     "new": "write a commented spec to start from",
@@ -72,7 +74,7 @@ def _help() -> str:
 {verbs}
 
 `netc VERB --help` tells the rest; `netc check resnet:50` is a good start.
-Exit status: 0 fine, 1 the spec has errors or is over a budget, 2 wrong usage or an unreadable file."""
+Exit status: 0 fine, 1 the spec has errors or is over a budget, or training failed, 2 wrong usage or an unreadable file."""
 
 
 def _forgive_encodings() -> None:

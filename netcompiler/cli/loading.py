@@ -13,14 +13,14 @@ from netcompiler.recipe import Recipe
 
 
 def load(spec: str, settings: Sequence[str] = ()) -> netcompiler.Loaded:
-    text = _standard_input() if spec == "-" else None
+    text = standard_input() if spec == "-" else None
     try:
         return netcompiler.load(spec, settings, text)
     except netcompiler.UnreadableSpec as error:
         raise Refusal(str(error)) from None
 
 
-def _standard_input() -> str:
+def standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,0 +1,62 @@
+"""Figures of many batches as one, and which way each is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from netcompiler.recipe.watch import RISING, Watching
+
+if TYPE_CHECKING:
+    from netcompiler.recipe import Recipe
+
+Figures = dict[str, float]
+
+
+class Means:
+    """The mean over all rows of figures that are means over the rows of a batch; of roots, the root of the mean square."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._sums: Figures = {}
+
+    def add(self, figures: Mapping[str, float], rows: int) -> None:
+        self.rows += rows
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + rows * value ** _power(name)
+
+    def figures(self) -> Figures:
+        return {name: (total / self.rows) ** (1 / _power(name)) for name, total in self._sums.items()}
+
+
+def _power(name: str) -> int:
+    return 2 if base(name) == "rmse" else 1
+
+
+def base(name: str) -> str:
+    """A figure's name without the output that it belongs to."""
+    return name.rpartition(".")[2]
+
+
+def find(name: str, known: Sequence[str]) -> str:
+    """The full name of a figure: that of the only or the first output that has it."""
+    for full in known:
+        if name in (full, base(full)):
+            return full
+    raise LookupError(f"the net has no figure `{name}` to watch; it has {', '.join(known)}")
+
+
+def goal(recipe: Recipe, known: Sequence[str]) -> str:
+    """The figure that decides which weights are the best: what early_stop watches, else top1 where there is one, else the loss."""
+    if recipe.early_stop:
+        return find(recipe.early_stop.watch, known)
+    return next((name for name in known if base(name) == "top1"), "loss")
+
+
+def watched(recipe: Recipe, known: Sequence[str]) -> str:
+    """The figure that the schedule looks at."""
+    return find(recipe.schedule.watch, known) if isinstance(recipe.schedule, Watching) else "loss"
+
+
+def better(name: str, new: float, old: float) -> bool:
+    return new > old if base(name) in RISING else new < old
