@@ -34,7 +34,7 @@ class Builder:
             if value.name.startswith("%"):
                 self.count = max(self.count, int(value.name[1:]))
 
-    def emit_all(self, op: str, *operands: Value, **attributes: Any) -> tuple[Value, ...]:
+    def emit_all(self, op: str, /, *operands: Value, **attributes: Any) -> tuple[Value, ...]:
         """All results of an instruction; of the earlier one where there is an equal one."""
         key = _key(op, operands, attributes)
         if key not in self.numbers:
@@ -46,7 +46,7 @@ class Builder:
             self.numbers[key] = tuple(results)
         return self.numbers[key]
 
-    def emit(self, op: str, *operands: Value, **attributes: Any) -> Value:
+    def emit(self, op: str, /, *operands: Value, **attributes: Any) -> Value:
         return self.emit_all(op, *operands, **attributes)[0]
 
     def map(self, expr: Expr, *values: Value, shape: Shape | None = None) -> Value:

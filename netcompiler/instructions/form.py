@@ -70,9 +70,17 @@ class Pad(_Form):
 
     @staticmethod
     def derive(b: Builder, i: Instruction, dy: Gradients) -> Gradients:
-        low, high = i.attributes["low"], i.attributes["high"]
-        end = tuple(n - after for n, after in zip(i.result.shape, high, strict=True))
-        return [dy[0] and b.slice(dy[0], low, end, tuple(between + 1 for between in i.attributes["interior"]))]
+        """A slice out of what was padded; cells that a negative number left out come back as zeros."""
+        [g] = dy
+        if g is None:
+            return [None]
+        low, high, interior = i.attributes["low"], i.attributes["high"], i.attributes["interior"]
+        cut = [tuple(max(0, -n) for n in ends) for ends in (low, high)]
+        if any((*cut[0], *cut[1])):
+            g = b.emit("pad", g, low=cut[0], high=cut[1], interior=(0,) * len(low))
+        begin = tuple(max(0, before) for before in low)
+        end = tuple(n - max(0, after) for n, after in zip(g.shape, high, strict=True))
+        return [b.slice(g, begin, end, tuple(between + 1 for between in interior))]
 
 
 class Concat(_Form):

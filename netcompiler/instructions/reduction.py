@@ -38,9 +38,16 @@ class Max(_Reduction):
 
     @staticmethod
     def derive(b: Builder, i: Instruction, dy: Gradients) -> Gradients:
-        [x], [axis] = i.operands, i.attributes["axes"]
-        first = b.emit("argmax", x, axis=axis)
-        return [dy[0] and b.map(select(compare("eq", index(axis), B), A, wrap(0)), dy[0], first, shape=x.shape)]
+        [x], axes, [g] = i.operands, i.attributes["axes"], dy
+        if g is None:
+            return [None]
+        order = (*(axis for axis in range(len(x.shape)) if axis not in axes), *axes)
+        rest = len(x.shape) - len(axes)
+        turned = b.transpose(x, order)
+        joined = b.reshape(turned, (*turned.shape[:rest], prod(turned.shape[rest:])))
+        first = b.emit("argmax", joined, axis=rest)
+        dx = b.map(select(compare("eq", index(rest), B), A, wrap(0)), b.reshape(g, first.shape), first, shape=joined.shape)
+        return [b.transpose(b.reshape(dx, turned.shape), tuple(map(order.index, range(len(order)))))]
 
 
 class Argmax(Op):
