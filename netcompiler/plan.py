@@ -16,6 +16,10 @@ SIZES = {"f64": 8, "i64": 8, "f32": 4, "i32": 4, "u32": 4, "f16": 2, "bf16": 2, 
 """Bytes of an element in memory."""
 
 
+CONTAINERS = ("fused", "flat")
+"""Instructions that mean what their body means: a region of a program, or equal maps over a run of a segment."""
+
+
 class Axis(NamedTuple):
     """A window along one axis: taps `dilation` apart, every `stride` cells, cells added (or left out) before and behind."""
 

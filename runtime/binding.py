@@ -5,7 +5,7 @@ It knows values, homes and kernels, and nothing of specs, layers or batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -71,31 +71,50 @@ class Binding:
         spread = Poison(program, homes, self.memory["arena"]) if poison else None
         calls: list[Call] = [spread.before] if spread else []
         for position, instruction in enumerate(program):
-            calls += self._calls(instruction, views)
+            calls += self.calls_of(instruction, views)
             calls += [partial(spread.after, position)] if spread else []
         for name, value in program.successors.items():
             if homes.get(value.name) != self.plan.homes[""][name] and value.name != name:
                 calls.append(partial(np.copyto, self.states[name], views[value.name]))
         return calls
 
-    def _calls(self, instruction: Instruction, views: Mapping[str, Array]) -> list[Call]:
+    def calls_of(self, instruction: Instruction, views: Mapping[str, Array]) -> list[Call]:
         """One call, or those of a fused instruction's body on arrays of its own."""
+        if instruction.op == "flat":
+            return [self._flat(instruction, views)]
         if instruction.body:
             own = {value.name: np.empty(value.shape, DTYPES[value.dtype]) for inner in instruction.body for value in inner.results}
             inside = {**views, **own, **{value.name: views[value.name] for value in instruction.results}}
-            return [call for inner in instruction.body for call in self._calls(inner, inside)]
+            return [call for inner in instruction.body for call in self.calls_of(inner, inside)]
         results = [views[value.name] for value in instruction.results]
         operands = [views[value.name] for value in instruction.operands]
         if instruction.op in MOVES and all(map(partial(np.may_share_memory, results[0]), operands)):
             return []
-        return [partial(KERNELS[instruction.op], *results, *operands, **self._attributes(instruction))]
+        return [partial(KERNELS[instruction.op], *results, *operands, **self.attributes(instruction))]
 
-    def _attributes(self, instruction: Instruction) -> dict[str, Any]:
+    def _flat(self, instruction: Instruction, views: Mapping[str, Array]) -> Call:
+        """One map over the run of bytes from the first member to the last, padding included."""
+        members = instruction.body
+        results = [_run([views[m.results[i].name] for m in members]) for i in range(len(members[0].results))]
+        operands = [_run([views[m.operands[i].name] for m in members]) for i in range(len(members[0].operands))]
+        attributes = members[0].attributes
+        return partial(KERNELS["map"], *results, *operands, **{**attributes, "shape": results[0].shape})
+
+    def attributes(self, instruction: Instruction) -> dict[str, Any]:
         """The run's seed is part of every key."""
         if instruction.op != "random":
             return dict(instruction.attributes)
         low, high = instruction.attributes["key"]
         return {**instruction.attributes, "key": (low ^ (self.seed & 0xFFFFFFFF), high ^ (self.seed >> 32))}
+
+
+def _run(arrays: Sequence[Array]) -> Array:
+    """What members cover from the first to the last; a single number that all of them read."""
+    if arrays[0].size == 1:
+        return arrays[0].reshape(())
+    first, last = (array.__array_interface__["data"][0] for array in (arrays[0], arrays[-1]))
+    length = (last - first) // arrays[0].itemsize + arrays[-1].size
+    return np.lib.stride_tricks.as_strided(arrays[0].reshape(-1), (length,), (arrays[0].itemsize,))
 
 
 def view(value: Value, home: Home, memory: Mapping[str, Array]) -> Array:

@@ -114,8 +114,8 @@ def merged(program: Program) -> Program:
 def _alike(one: Instruction, other: Instruction) -> bool:
     if one.op != "map" or other.op != "map" or one.attributes["shape"] != other.attributes["shape"]:
         return False
-    return (
-        set(other.operands) <= set(one.operands) or (set(one.operands) < set(other.operands) and not set(other.operands) & set(one.results))
+    return set(other.operands) <= set(one.operands) or (
+        set(one.operands) < set(other.operands) and not set(other.operands) & set(one.results)
     )
 
 

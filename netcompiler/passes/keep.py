@@ -13,6 +13,9 @@ from netcompiler.instructions.op import OPS
 from netcompiler.passes.simplify import without_dead
 from netcompiler.plan import Instruction, Plan, Program, Value
 
+ROW = 3
+"""How many values that the backward half reads may be computed again one out of the other."""
+
 CHEAP = ("map", "random", "reshape", "constant")
 
 
@@ -50,12 +53,16 @@ class _Choice:
         self.pinned: set[Value] = set()
 
     def free(self) -> None:
-        """Cheap values are computed again where only fewer bytes than their own must be kept for it."""
-        for value in sorted(self.read, key=lambda v: (-v.bytes, v.name)):
+        """Cheap values are computed again where only fewer bytes than their own must be kept for it, and no long row of
+        values that are read themselves: those would all be there at once, from the first that is computed again."""
+        depth: dict[Value, int] = {}
+        order = {value: position for position, value in enumerate(self.made)}
+        for value in sorted(self.read, key=order.__getitem__):
             if value in self.kept:
                 continue
             chain, leaves = self._chain(value, CHEAP)
-            if sum(leaf.bytes for leaf in leaves - self.kept if leaf in self.made) < value.bytes:
+            depth[value] = 1 + max((depth.get(inner, 0) for inner in chain if inner is not value), default=0)
+            if depth[value] <= ROW and sum(leaf.bytes for leaf in leaves - self.kept if leaf in self.made) < value.bytes:
                 self.again |= chain
                 self.kept |= leaves
             else:

@@ -156,7 +156,7 @@ class _Placing:
             ):
                 continue
             later = max(self.last.get(state, -1), readers.get(state, -1))
-            if later < position or (later == position and instruction.op == "map"):
+            if later < position or (later == position and instruction.op in ("map", "flat")):
                 self.found.at_home[value.name] = state
 
 

@@ -7,7 +7,11 @@ from netcompiler.targets.target import Offer, Target
 
 NUMPY = Target(
     name="numpy",
-    offers={**{op: (Offer(op, speed=0.3, stream=0.3),) for op in OPS}, "fused": (Offer("body", speed=0.3, stream=0.3),)},
+    offers={
+        **{op: (Offer(op, speed=0.3, stream=0.3),) for op in OPS},
+        "fused": (Offer("body", speed=0.3, stream=0.3),),
+        "flat": (Offer("map", speed=0.3, stream=0.3),),
+    },
     flops=50e9,
     bytes=20e9,
 )

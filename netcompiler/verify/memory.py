@@ -160,7 +160,12 @@ class _Replay:
                 yield f"{who} reads {value.name}, whose bytes have been written over"
 
     def in_place(self, instruction: Instruction) -> Iterator[str]:
-        """A map may write where an operand of the same size and access lies; nothing else writes over what it reads."""
+        """A map may write where an operand of the same size and access lies; nothing else writes over what it reads.
+        The members of a flat are maps, each by itself."""
+        if instruction.op == "flat":
+            for member in instruction.body:
+                yield from self.in_place(member)
+            return
         views = shown(instruction, self.homes)
         own = [(value, region(value, self.homes[value.name])) for value in instruction.results]
         read = [(value, region(value, self.homes[value.name])) for value in instruction.operands if value not in views]
@@ -191,13 +196,13 @@ def no_larger_than_needed(plan: Plan) -> Faults:
 def fullest(program: Program, homes: Homes) -> int:
     """The most bytes of the arena that hold something still to be read, over all moments."""
     changes = [0] * (len(program.instructions) + 2)
-    for block in _blocks(program, homes):
+    for block in blocks(program, homes):
         changes[block.first] += block.size
         changes[block.last + 1] -= block.size
     return max(accumulate(changes))
 
 
-class _Block:
+class Block:
     """Values that share bytes one after another or beside one another, from the first write to the last read."""
 
     def __init__(self, value: Value, where: Region, position: int) -> None:
@@ -209,15 +214,20 @@ class _Block:
     def size(self) -> int:
         return -(-max(1, self.end - self.begin) // BASE) * BASE
 
-    def take(self, other: _Block) -> None:
+    @property
+    def area(self) -> int:
+        """Bytes times instructions."""
+        return self.size * (self.last - self.first + 1)
+
+    def take(self, other: Block) -> None:
         self.values += other.values
         self.begin, self.end = min(self.begin, other.begin), max(self.end, other.end)
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
 
 
-def _blocks(program: Program, homes: Homes) -> list[_Block]:
+def blocks(program: Program, homes: Homes) -> list[Block]:
     """The blocks of the arena, by what instructions write beside or over what they read."""
-    of: dict[Value, _Block] = {}
+    of: dict[Value, Block] = {}
     for position, instruction in enumerate(program.instructions):
         for value in instruction.operands:
             if value in of:
@@ -225,7 +235,7 @@ def _blocks(program: Program, homes: Homes) -> list[_Block]:
         for value in instruction.results:
             where = region(value, homes[value.name])
             if where.segment == "arena":
-                of[value] = _Block(value, where, position)
+                of[value] = Block(value, where, position)
                 for operand in instruction.operands:
                     if operand in of and where.overlaps(region(operand, homes[operand.name])):
                         _join(of, value, operand)
@@ -235,7 +245,7 @@ def _blocks(program: Program, homes: Homes) -> list[_Block]:
     return list({id(block): block for block in of.values()}.values())
 
 
-def _join(of: dict[Value, _Block], one: Value, other: Value) -> None:
+def _join(of: dict[Value, Block], one: Value, other: Value) -> None:
     """The smaller block joins the larger."""
     large, small = sorted((of[one], of[other]), key=lambda block: len(block.values), reverse=True)
     if large is not small:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from netcompiler.instructions.op import OPS
-from netcompiler.plan import SIZES, Instruction, Plan, Value
+from netcompiler.plan import CONTAINERS, SIZES, Instruction, Plan, Value
 from netcompiler.scalar import Expr
 from netcompiler.targets import TARGETS
 from netcompiler.verify.rule import WIDE, Faults, at, deep_lines, lines
@@ -37,7 +37,7 @@ def defined_once(plan: Plan) -> Faults:
 def typed(plan: Plan) -> Faults:
     """1: types and shapes are what the instruction's own rule says."""
     for program, instruction in deep_lines(plan):
-        if instruction.op == "fused":
+        if instruction.op in CONTAINERS:
             continue
         if instruction.op not in OPS:
             yield f"{at(program, instruction)}: there is no such instruction"
@@ -61,7 +61,7 @@ def halves(plan: Plan) -> Faults:
 def bodies(plan: Plan) -> Faults:
     """5: a body is a legal program with at most one core; nothing escapes but results, and all that is read is named."""
     for program, instruction in lines(plan):
-        if (instruction.op == "fused") != bool(instruction.body):
+        if (instruction.op in CONTAINERS) != bool(instruction.body):
             yield f"{at(program, instruction)}: only fused instructions have a body, and all of them"
         for fault in _body(instruction) if instruction.body else ():
             yield f"{at(program, instruction)}: {fault}"

@@ -1,0 +1,64 @@
+"""Updates of many parameters become one: equal maps over members of parallel segments are a map over a run of the segments.
+
+The flat instruction contains the maps. memory.py lays its members side by side, and gradients beside their parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from netcompiler.plan import Instruction, Plan, Program, Value
+
+
+def merge(plan: Plan) -> Plan:
+    step = [program for name, program in plan.programs.items() if name in ("step", "update")]
+    return plan.with_programs(_merged(program, plan) for program in step)
+
+
+def _merged(program: Program, plan: Plan) -> Program:
+    made = {value: position for position, i in enumerate(program.instructions) for value in i.results}
+    by = {value: name for name, value in program.successors.items()}
+    groups: dict[object, list[int]] = {}
+    for position, instruction in enumerate(program.instructions):
+        segments = [plan.states[by[value]].segment for value in instruction.results if value in by]
+        whole = instruction.op == "map" and len(segments) == len(instruction.results) and instruction.result.elements > 1
+        if whole and "parameters" in segments:
+            groups.setdefault(_likeness(plan, program, made, instruction), []).append(position)
+    flats: dict[int, Instruction] = {}
+    gone: set[int] = set()
+    for members in groups.values():
+        body = tuple(program.instructions[position] for position in members)
+        ready = all(made.get(value, -1) < members[0] for instruction in body for value in instruction.operands)
+        if len(members) > 1 and ready:
+            flats[members[0]] = _flat(body)
+            gone.update(members)
+    if not flats:
+        return program
+    order = [flats.get(position, i) for position, i in enumerate(program.instructions) if position in flats or position not in gone]
+    return replace(program, instructions=tuple(order))
+
+
+def _likeness(plan: Plan, program: Program, made: Mapping[Value, int], instruction: Instruction) -> object:
+    """Equal for maps that differ in nothing but the member that they work on."""
+    operands: list[object] = []
+    for value in instruction.operands:
+        if value.elements == 1:
+            operands.append(_source(program, made, value))
+        else:
+            state = plan.states.get(value.name)
+            operands.append((state.segment, state.value.name.partition(".")[0] if state.segment == "slots" else "") if state else "")
+    return instruction.attributes["exprs"], tuple(operands), tuple(value.dtype for value in instruction.results)
+
+
+def _source(program: Program, made: Mapping[Value, int], value: Value) -> Value:
+    """A single number under its first name, whatever shapes it has been given since."""
+    while value in made and program.instructions[made[value]].op == "reshape":
+        value = program.instructions[made[value]].operands[0]
+    return value
+
+
+def _flat(body: tuple[Instruction, ...]) -> Instruction:
+    results = tuple(value for instruction in body for value in instruction.results)
+    operands = tuple(dict.fromkeys(value for instruction in body for value in instruction.operands))
+    return Instruction(results, "flat", operands, {}, body, origin="update")
