@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Figures = dict[str, float]
 
 
+class FigureError(Exception):
+    """A figure to watch that the net does not have."""
+
+
 class Means:
     """The mean over all rows of figures that are means over the rows of a batch; of roots, the root of the mean square."""
 
@@ -43,7 +47,7 @@ def find(name: str, known: Sequence[str]) -> str:
     for full in known:
         if name in (full, base(full)):
             return full
-    raise LookupError(f"the net has no figure `{name}` to watch; it has {', '.join(known)}")
+    raise FigureError(f"the net has no figure `{name}` to watch; it has {', '.join(known)}")
 
 
 def goal(recipe: Recipe, known: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from runtime.session import Session
 if TYPE_CHECKING:
     from netcompiler.recipe import Recipe
 
-COMPLETE, STALLED, INTERRUPTED, NOT_FINITE = "complete", "early stop", "interrupted", "not finite"
+RUNNING, COMPLETE, STALLED, INTERRUPTED, NOT_FINITE = "running", "complete", "early stop", "interrupted", "not finite"
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,11 @@ def evaluate(session: Session, feeder: Feeder) -> Figures:
 
 
 class Trainer:
-    """`about` is what the run's summary says beside how it went."""
-
-    def __init__(
-        self, session: Session, recipe: Recipe, train: Feeder, test: Feeder, run: Run, display: Display, about: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, session: Session, recipe: Recipe, train: Feeder, test: Feeder) -> None:
         self.session, self.recipe, self.train, self.test = session, recipe, train, test
-        self.run, self.display, self.about = run, display, about
         self.names = [name for name, value in session.plan.programs["evaluate"].outputs.items() if value.elements == 1]
         self.goal, self.watched = goal(recipe, self.names), watched(recipe, self.names)
-        self.per_epoch = -(-len(train) // session.plan.batch)
+        self.per_epoch = -(-len(train) // recipe.batch)
         self.total = recipe.steps or recipe.epochs * self.per_epoch
         self.epochs = -(-self.total // self.per_epoch)
         self.rows: list[Row] = []
@@ -108,10 +103,11 @@ class Trainer:
         self.step = 0
         self.rate = 0.0
 
-    def fit(self) -> Outcome:
-        """Trains until the recipe's end, or until something ends it before."""
+    def fit(self, run: Run, display: Display, about: Mapping[str, Any]) -> Outcome:
+        """Trains until the recipe's end, or until something ends it before. `about` is what the summary says beside how it went."""
+        self.run, self.display, self.about = run, display, about
         self.begin = time.perf_counter()
-        self._write("running")
+        self._write(RUNNING)
         with Interruption() as interruption:
             ended = self._epochs(interruption)
         self._save(runs.LAST)
@@ -133,7 +129,7 @@ class Trainer:
         """The steps of an epoch; why it ended before its time, or nothing."""
         means, begin = Means(), time.perf_counter()
         order = shuffled(len(self.train), self.recipe.seed, "order", epoch)
-        for rows, (inputs, targets) in self.train.batches(self.session.plan.batch, order):
+        for rows, (inputs, targets) in self.train.batches(self.recipe.batch, order):
             self.rate = self.recipe.rate(self.step, self.per_epoch, self._history(self.watched))
             self.session.arrays["rate"][...] = self.rate
             figures = self.session.step(inputs, targets)
@@ -167,7 +163,7 @@ class Trainer:
             self._save(runs.BEST)
         self.display.epoch(row)
         self.run.write_metrics([row.cells() for row in self.rows])
-        self._write("running")
+        self._write(RUNNING)
 
     def _is_best(self, tested: Figures) -> bool:
         if not math.isfinite(tested.get(self.goal, math.nan)):
@@ -182,7 +178,7 @@ class Trainer:
         return stop is not None and stop.stops(self._history(find(stop.watch, self.names)))
 
     def _save(self, name: str) -> None:
-        self.run.save(name, self.session.parameters(), self.train.scales)
+        self.run.save(name, self.session.parameters(average=True), self.train.scales)
 
     def _write(self, ended: str) -> Outcome:
         outcome = Outcome(ended, self.rows, self.best, self.step, time.perf_counter() - self.begin)

@@ -13,7 +13,7 @@ from netcompiler import zoo
 from netcompiler.cli import Refusal
 from netcompiler.cli.loading import standard_input
 from netcompiler.compilation import Job, stages
-from netcompiler.diagnostics import Diagnostic, did_you_mean
+from netcompiler.diagnostics import Diagnostic, SpecError, did_you_mean
 from netcompiler.graph import Graph
 from netcompiler.load import is_path, read_file, split_variant
 from netcompiler.recipe import DATA, Data, Recipe
@@ -61,10 +61,12 @@ class Opened:
         return fields(self.graph, self.recipe.data)
 
     def plan(self) -> Plan:
-        """The plan to train with, its batch the recipe's."""
-        job = Job(self.graph, self.recipe, "train", self.recipe.batch, "numpy", "f32")
+        """The plan to train with, for the recipe's batch or a part of it."""
+        batch = -(-self.recipe.batch // self.recipe.accumulate)
         try:
-            *_, (_, plan) = stages(job)
+            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, "numpy", "f32"))
+        except SpecError as error:
+            raise Faulty(error.diagnostics) from None
         except NotImplementedError as error:
             raise Refusal(f"{error} can be checked, but not run yet") from None
         return plan
@@ -96,7 +98,7 @@ def _text(spec: str) -> str:
 def check_runnable(recipe: Recipe) -> None:
     """What a recipe asks for and netc does not do yet."""
     for setting, instead in _not_yet(recipe):
-        raise Refusal(f"`{setting}` of the recipe is not done yet{f': {instead} leaves it out' if instead else ''}")
+        raise Refusal(f"`{setting}` of the recipe is not done yet{f': add {instead}' if instead else ''}")
     if recipe.optimizer is None:
         raise Refusal("the recipe has no optimizer: write one, or add --set 'train.optimizer={adam: 1e-3}'")
     if recipe.data is None:
@@ -106,10 +108,6 @@ def check_runnable(recipe: Recipe) -> None:
 def _not_yet(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if recipe.augment:
         yield "augment", "--set train.augment=[]"
-    if recipe.accumulate > 1:
-        yield "accumulate", "--set train.accumulate=1"
-    if recipe.ema is not None:
-        yield "ema", ""
     if recipe.weights is not None:
         yield "weights", ""
     if recipe.precision not in (None, *PRECISIONS):

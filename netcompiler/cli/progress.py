@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from netcompiler.recipe.watch import RISING
 
@@ -69,7 +70,11 @@ def display(stream: TextIO, quiet: bool) -> Iterator[Display]:
     if quiet or not stream.isatty():
         yield Quiet() if quiet else Plain(stream)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[figures]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+    )
     with Progress(*columns, console=Console(file=stream), transient=True) as progress:
         yield Live(progress, progress.add_task("epoch 1", total=None, figures=""))
 

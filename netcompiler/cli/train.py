@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netcompiler.cli import FAULTY, FINE, INTERRUPTED, Refusal, arguments, remarks, version
+from netcompiler.cli import FAULTY, FINE, INTERRUPTED, arguments, remarks, version
 from netcompiler.cli.opening import (
     PRECISIONS,
     TARGETS,
@@ -35,22 +35,20 @@ if TYPE_CHECKING:
 def main(words: Sequence[str]) -> int:
     args = _parser().parse_args(words)
     one_thread()
-    try:
-        opened = _opened(args)
-    except Faulty as faulty:
-        remarks.write(faulty.found)
-        return FAULTY
-    check_runnable(opened.recipe)
     from runtime.data.rows import DataError
+    from runtime.metrics import FigureError
     from runtime.runs import RunError
+    from runtime.session import InputError
 
     try:
-        return _train(args, opened)
-    except (DataError, RunError) as error:
+        return _train(args)
+    except Faulty as faulty:
+        remarks.write(faulty.found)
+    except (DataError, FigureError, InputError, RunError) as error:
         print(f"netc: {error}", file=sys.stderr)
-        return FAULTY
-    except LookupError as error:
-        raise Refusal(str(error.args[0])) from None
+    except OSError as error:
+        print(f"netc: {error.filename or 'the run'} cannot be written: {error.strerror}", file=sys.stderr)
+    return FAULTY
 
 
 def _parser() -> arguments.Parser:
@@ -81,22 +79,24 @@ def _opened(args: argparse.Namespace) -> Opened:
     return opened.again([data, more, *args.set, *options]) if more else opened
 
 
-def _train(args: argparse.Namespace, opened: Opened) -> int:
+def _train(args: argparse.Namespace) -> int:
     from netcompiler.cli.progress import display
     from runtime.data.prepare import prepare
     from runtime.runs import create, create_at
     from runtime.session import Session
     from runtime.trainer import Trainer
 
+    opened = _opened(args)
+    check_runnable(opened.recipe)
     plan = opened.plan()
     material = prepare(plan, opened.recipe, opened.fields())
+    trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test)
     run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), _name(opened))
     _write_specs(run, opened)
     if not args.quiet:
         print(_heading(opened, material, run), flush=True)
     with display(sys.stdout, args.quiet) as shown:
-        trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test, run, shown, _about(opened))
-        outcome = trainer.fit()
+        outcome = trainer.fit(run, shown, _about(opened))
     return _ended(outcome, run, trainer.goal)
 
 
@@ -137,15 +137,18 @@ def _heading(opened: Opened, material: Material, run: Run) -> str:
     assert opened.recipe.data
     have, need = "x".join(map(str, material.shape)), "x".join(map(str, opened.graph.inputs[0].shape))
     size = need if have == need else f"{have} made {need}"
-    params = totals(opened.graph).params
-    data = f"{opened.recipe.data.kind}, {len(material.train):,} to train on and {len(material.test):,} to validate on"
-    return f"{opened.graph.name}: {params:,} parameters, batch {opened.recipe.batch}; {data}, {size}; into {run.folder}"
+    rows = [
+        (_name(opened), f"{totals(opened.graph).params:,} parameters, fp32 on numpy, batch {opened.recipe.batch}"),
+        (opened.recipe.data.kind, f"{len(material.train):,} pictures to train on, {len(material.test):,} to validate on, {size}"),
+        ("into", str(run.folder)),
+    ]
+    return "\n".join(f"{name:<{max(len(name) for name, _ in rows)}}  {text}" for name, text in rows) + "\n"
 
 
 ENDS = {
     "complete": "",
     "early stop": "it stalled, and the recipe's early_stop ended it. ",
-    "interrupted": "interrupted after step {steps:,}. ",
+    "interrupted": "interrupted after step {steps:,}, whose weights are the last. ",
     "not finite": "the loss or its gradient is not finite in step {step:,}: a smaller rate helps. ",
 }
 

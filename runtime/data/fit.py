@@ -72,8 +72,10 @@ def _sides(sides: Sequence[int], resize: int | list[int]) -> list[int]:
 
 def _labels(x: Array, want: Wanted, field: str) -> Array:
     assert want.classes
-    if x.dtype.kind not in "iu" or x.shape[1:] != want.shape:
-        raise DataError(f"{field} is {x.dtype} of {_show(x.shape[1:])}, and the net compares with class numbers of {want}")
+    if x.dtype.kind not in "iu":
+        raise DataError(f"{field} is {x.dtype}, and the net compares with class numbers: whole numbers are needed")
+    if x.shape[1:] != want.shape:
+        raise DataError(f"{field} is {_show(x.shape[1:])} for each picture, and the net compares with a class number for each of {want}")
     wrong = (x < 0) | (x >= want.classes)
     if wrong.any():
         row = int(np.argmax(wrong.reshape(len(x), -1).any(axis=1)))

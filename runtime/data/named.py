@@ -75,7 +75,11 @@ def folder(name: str, path: str | None, marker: str, *more: Path) -> Path:
         if any((place / f"{marker}{ending}").is_file() for ending in ("", ".gz")):
             return place
     looked = ", ".join(map(str, places))
-    hint = f"put its files there, or name their folder: {{{name}: {{path: FOLDER}}}}" if path is None else "name the folder that holds it"
+    hint = (
+        f"put its files there, name their folder with {{{name}: {{path: FOLDER}}}}, or take digits or fashion_mini, which come with netc"
+        if path is None
+        else "name the folder that holds it"
+    )
     raise DataError(f"{name} is not there: no {marker} in {looked}; {hint}")
 
 
