@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Pointwise(Layer):  # no layer itself, so it has no docstring
-    family: ClassVar[str] = "activation"
-    keeps: ClassVar[str] = "output"  # enough where the derivative can be told from the value
+    family = "activation"
+    keeps = "output"  # enough where the derivative can be told from the value
     each: ClassVar[int] = 0
     """Operations, comparisons and functions in the formula."""
 
@@ -42,9 +42,9 @@ class Pointwise(Layer):  # no layer itself, so it has no docstring
 class Relu(Pointwise):
     """Cuts off what is negative."""
 
-    formula: ClassVar[str] = "y = max(x, 0)"
-    example: ClassVar[str] = "relu"
-    each: ClassVar[int] = 1
+    formula = "y = max(x, 0)"
+    example = "relu"
+    each = 1
 
     def function(self, x: Expr) -> Expr:
         return relu(x)
@@ -53,9 +53,9 @@ class Relu(Pointwise):
 class Relu6(Pointwise):
     """Cuts off what is negative or above 6."""
 
-    formula: ClassVar[str] = "y = min(max(x, 0), 6)"
-    example: ClassVar[str] = "relu6"
-    each: ClassVar[int] = 2
+    formula = "y = min(max(x, 0), 6)"
+    example = "relu6"
+    each = 2
 
     def function(self, x: Expr) -> Expr:
         return minimum(relu(x), wrap(6))
@@ -64,9 +64,9 @@ class Relu6(Pointwise):
 class LeakyRelu(Pointwise):
     """Makes negative values smaller by a factor, in place of cutting them off."""
 
-    formula: ClassVar[str] = "y = x if x > 0 else slope * x"
-    example: ClassVar[str] = "leaky_relu: 0.1"
-    each: ClassVar[int] = 2
+    formula = "y = x if x > 0 else slope * x"
+    example = "leaky_relu: 0.1"
+    each = 2
 
     slope: NotNegative = Field(description="the factor for negative values")
 
@@ -77,9 +77,9 @@ class LeakyRelu(Pointwise):
 class Elu(Pointwise):
     """The identity above 0, and below it an exponential that levels off at -alpha."""
 
-    formula: ClassVar[str] = "y = x if x > 0 else alpha * (exp(x) - 1)"
-    example: ClassVar[str] = "elu"
-    each: ClassVar[int] = 4
+    formula = "y = x if x > 0 else alpha * (exp(x) - 1)"
+    example = "elu"
+    each = 4
 
     alpha: Positive = Field(1.0, description="minus the value far below 0")
 
@@ -90,9 +90,9 @@ class Elu(Pointwise):
 class Selu(Pointwise):
     """An elu whose two constants keep mean 0 and variance 1 from layer to layer."""
 
-    formula: ClassVar[str] = "y = 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))"
-    example: ClassVar[str] = "selu"
-    each: ClassVar[int] = 5
+    formula = "y = 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))"
+    example = "selu"
+    each = 5
 
     def function(self, x: Expr) -> Expr:
         return 1.0507009873554805 * select(compare("gt", x, wrap(0)), x, 1.6732632423543772 * unary("expm1", x))
@@ -101,9 +101,9 @@ class Selu(Pointwise):
 class Sigmoid(Pointwise):
     """Squashes every value into 0 to 1."""
 
-    formula: ClassVar[str] = "y = 1 / (1 + exp(-x))"
-    example: ClassVar[str] = "sigmoid"
-    each: ClassVar[int] = 4
+    formula = "y = 1 / (1 + exp(-x))"
+    example = "sigmoid"
+    each = 4
 
     def function(self, x: Expr) -> Expr:
         return unary("sigmoid", x)
@@ -112,9 +112,9 @@ class Sigmoid(Pointwise):
 class Tanh(Pointwise):
     """Squashes every value into -1 to 1."""
 
-    formula: ClassVar[str] = "y = tanh(x)"
-    example: ClassVar[str] = "tanh"
-    each: ClassVar[int] = 1
+    formula = "y = tanh(x)"
+    example = "tanh"
+    each = 1
 
     def function(self, x: Expr) -> Expr:
         return unary("tanh", x)
@@ -123,10 +123,10 @@ class Tanh(Pointwise):
 class Softplus(Pointwise):
     """A smooth relu."""
 
-    formula: ClassVar[str] = "y = log(1 + exp(x))"
-    example: ClassVar[str] = "softplus"
-    keeps: ClassVar[str] = "input"
-    each: ClassVar[int] = 3
+    formula = "y = log(1 + exp(x))"
+    example = "softplus"
+    keeps = "input"
+    each = 3
 
     def function(self, x: Expr) -> Expr:
         return unary("softplus", x)
@@ -135,9 +135,9 @@ class Softplus(Pointwise):
 class Gelu(Pointwise):
     """x times the probability that a normal variable lies below x."""
 
-    formula: ClassVar[str] = "y = 0.5 * x * (1 + erf(x / sqrt(2)));  approximate: 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
-    example: ClassVar[str] = "gelu"
-    keeps: ClassVar[str] = "input"
+    formula = "y = 0.5 * x * (1 + erf(x / sqrt(2)));  approximate: 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
+    example = "gelu"
+    keeps = "input"
 
     approximate: Truth = Field(False, description="the formula with tanh in place of erf")
 
@@ -153,10 +153,10 @@ class Gelu(Pointwise):
 class Silu(Pointwise):
     """x times its sigmoid, also called swish."""
 
-    formula: ClassVar[str] = "y = x / (1 + exp(-x))"
-    example: ClassVar[str] = "silu"
-    keeps: ClassVar[str] = "input"
-    each: ClassVar[int] = 4
+    formula = "y = x / (1 + exp(-x))"
+    example = "silu"
+    keeps = "input"
+    each = 4
 
     def function(self, x: Expr) -> Expr:
         return x * unary("sigmoid", x)
@@ -165,10 +165,10 @@ class Silu(Pointwise):
 class HardSwish(Pointwise):
     """silu made of straight lines and a parabola."""
 
-    formula: ClassVar[str] = "y = x * min(max(x + 3, 0), 6) / 6"
-    example: ClassVar[str] = "hard_swish"
-    keeps: ClassVar[str] = "input"
-    each: ClassVar[int] = 5
+    formula = "y = x * min(max(x + 3, 0), 6) / 6"
+    example = "hard_swish"
+    keeps = "input"
+    each = 5
 
     def function(self, x: Expr) -> Expr:
         return x * minimum(relu(x + 3), wrap(6)) / 6
@@ -177,10 +177,10 @@ class HardSwish(Pointwise):
 class HardSigmoid(Pointwise):
     """A sigmoid made of three straight lines."""
 
-    formula: ClassVar[str] = "y = min(max(x + 3, 0), 6) / 6"
-    example: ClassVar[str] = "hard_sigmoid"
-    keeps: ClassVar[str] = "input"
-    each: ClassVar[int] = 4
+    formula = "y = min(max(x + 3, 0), 6) / 6"
+    example = "hard_sigmoid"
+    keeps = "input"
+    each = 4
 
     def function(self, x: Expr) -> Expr:
         return minimum(relu(x + 3), wrap(6)) / 6
@@ -189,10 +189,10 @@ class HardSigmoid(Pointwise):
 class Softmax(Layer):
     """Makes probabilities: positive values that sum to 1, over all that comes in or along one axis."""
 
-    family: ClassVar[str] = "activation"
-    formula: ClassVar[str] = "y[i] = exp(x[i]) / sum over j of exp(x[j])"
-    example: ClassVar[str] = "softmax: {axis: channels}"
-    keeps: ClassVar[str] = "output"
+    family = "activation"
+    formula = "y[i] = exp(x[i]) / sum over j of exp(x[j])"
+    example = "softmax: {axis: channels}"
+    keeps = "output"
 
     axis: AnyAxis = Field(None, description="channels, or the number of a side; without it, everything the layer below gives")
 

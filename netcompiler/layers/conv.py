@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -28,9 +28,9 @@ Taps = Number | list[Number] | list[list[Number]] | list[list[list[Number]]] | l
 class _Filters(Layer):
     """What layers with a window of weights share."""
 
-    family: ClassVar[str] = "convolution"
-    weighted: ClassVar[bool] = True
-    keeps: ClassVar[str] = "input"
+    family = "convolution"
+    weighted = True
+    keeps = "input"
 
     filters: Count = Field(description="output maps")
     kernel: PerSide = Field(description="window size")
@@ -60,8 +60,8 @@ class _Sliding(Windowed, _Filters):
 class Conv(_Sliding):
     """Each filter slides over the input maps and gives one output map. It is a correlation: nothing is flipped."""
 
-    formula: ClassVar[str] = "z[n, x, y] = b[n] + sum over m, i, j of w[n, m, i, j] * a[m, x*S + i - P, y*S + j - P]"
-    example: ClassVar[str] = "conv: {filters: 64, kernel: 3, padding: same}"
+    formula = "z[n, x, y] = b[n] + sum over m, i, j of w[n, m, i, j] * a[m, x*S + i - P, y*S + j - P]"
+    example = "conv: {filters: 64, kernel: 3, padding: same}"
 
     groups: Count = Field(1, description="maps are cut into so many groups, each seeing only its own")
     flip: Truth = Field(False, description="a true convolution: the filter is turned over on every side")
@@ -270,8 +270,8 @@ class Stamp(NamedTuple):
 class ConvTranspose(_Filters):
     """The transpose of a convolution: each input value stamps the filter onto the output, `stride` apart."""
 
-    formula: ClassVar[str] = "z[n, x*S + i - P, y*S + j - P] += w[n, m, i, j] * a[m, x, y];  M = (N - 1)*S + K - 2P + output_padding"
-    example: ClassVar[str] = "conv_transpose: {filters: 32, kernel: 4, stride: 2, padding: 1}"
+    formula = "z[n, x*S + i - P, y*S + j - P] += w[n, m, i, j] * a[m, x, y];  M = (N - 1)*S + K - 2P + output_padding"
+    example = "conv_transpose: {filters: 32, kernel: 4, stride: 2, padding: 1}"
 
     padding: WholePerSide = Field(0, description="cells cut off each end of a side")
     output_padding: WholePerSide = Field(0, description="cells added at the far end; less than stride or dilation")
@@ -346,8 +346,8 @@ class ConvTranspose(_Filters):
 class Local(_Sliding):
     """A convolution whose filters are not shared: each position has its own. A tap that only meets padding is no weight."""
 
-    formula: ClassVar[str] = "z[n, x, y] = b[n, x, y] + sum over m, i, j of w[n, m, i, j, x, y] * a[m, x*S + i - P, y*S + j - P]"
-    example: ClassVar[str] = "local: {filters: 16, kernel: 3}"
+    formula = "z[n, x, y] = b[n, x, y] + sum over m, i, j of w[n, m, i, j, x, y] * a[m, x*S + i - P, y*S + j - P]"
+    example = "local: {filters: 16, kernel: 3}"
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         y = self.shape(x)

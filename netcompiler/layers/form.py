@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Flatten(Layer):
     """Makes one vector of all maps: map after map, row after row."""
 
-    family: ClassVar[str] = "form"
-    formula: ClassVar[str] = "y[(m*H + x)*W + y] = a[m, x, y]"
-    example: ClassVar[str] = "flatten"
-    view: ClassVar[bool] = True
+    family = "form"
+    formula = "y[(m*H + x)*W + y] = a[m, x, y]"
+    example = "flatten"
+    view = True
 
     def shape(self, *inputs: Shape) -> Shape:
         [x] = inputs
@@ -44,10 +44,10 @@ class Flatten(Layer):
 class Reshape(Layer):
     """The same numbers in the same order under another shape."""
 
-    family: ClassVar[str] = "form"
-    formula: ClassVar[str] = "y = a, read in the order of flatten"
-    example: ClassVar[str] = "reshape: [16, 5, 5]"
-    view: ClassVar[bool] = True
+    family = "form"
+    formula = "y = a, read in the order of flatten"
+    example = "reshape: [16, 5, 5]"
+    view = True
 
     wanted: Annotated[
         list[Count | Literal[-1]],
@@ -86,9 +86,9 @@ class Reshape(Layer):
 class Pad(Layer):
     """Adds zeros around the maps, or maps of zeros."""
 
-    family: ClassVar[str] = "form"
-    formula: ClassVar[str] = "M = before + N + after"
-    example: ClassVar[str] = "pad: {sides: 1}"
+    family = "form"
+    formula = "M = before + N + after"
+    example = "pad: {sides: 1}"
 
     sides: Margins = Field(0, description="zeros at both ends of the sides")
     channels: Ends = Field(0, description="maps of zeros before and after the others")
@@ -116,9 +116,9 @@ class Pad(Layer):
 class Crop(Layer):
     """Cuts cells off the borders of every map."""
 
-    family: ClassVar[str] = "form"
-    formula: ClassVar[str] = "y[m, x, y] = a[m, x + before, y + before];  M = N - before - after"
-    example: ClassVar[str] = "crop: 2"
+    family = "form"
+    formula = "y[m, x, y] = a[m, x + before, y + before];  M = N - before - after"
+    example = "crop: 2"
 
     sides: Margins = Field(description="cells cut off both ends of the sides")
 
@@ -151,9 +151,9 @@ class Crop(Layer):
 class Slice(Layer):
     """A stretch of the channels or of one side, as `begin:end:step` in Python; negative numbers count from the end."""
 
-    family: ClassVar[str] = "form"
-    formula: ClassVar[str] = "y[i] = a[begin + i*step];  M = ceil((end - begin) / step)"
-    example: ClassVar[str] = "slice: {begin: 0, end: 32}"
+    family = "form"
+    formula = "y[i] = a[begin + i*step];  M = ceil((end - begin) / step)"
+    example = "slice: {begin: 0, end: 32}"
 
     end: Integer = Field(description="the first that is left out")
     begin: Integer = Field(0, description="the first that stays")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class Linear(Layer):
     """Each output is a weighted sum of the whole vector: a fully connected layer."""
 
-    family: ClassVar[str] = "linear"
-    formula: ClassVar[str] = "z[n] = b[n] + sum over m of w[n, m] * a[m]"
-    example: ClassVar[str] = "linear: 120"
-    weighted: ClassVar[bool] = True
-    keeps: ClassVar[str] = "input"
+    family = "linear"
+    formula = "z[n] = b[n] + sum over m of w[n, m] * a[m]"
+    example = "linear: 120"
+    weighted = True
+    keeps = "input"
 
     units: Count = Field(description="outputs")
     bias: Truth = Field(True, description="add a learned number to each output")
@@ -60,10 +60,10 @@ class Linear(Layer):
 class Scale(Layer):
     """Multiplies each channel by a learned weight and adds a learned bias; a vector has one of each for every element."""
 
-    family: ClassVar[str] = "linear"
-    formula: ClassVar[str] = "z[n, x, y] = w[n] * a[n, x, y] + b[n]"
-    example: ClassVar[str] = "scale"
-    keeps: ClassVar[str] = "input"
+    family = "linear"
+    formula = "z[n, x, y] = w[n] * a[n, x, y] + b[n]"
+    example = "scale"
+    keeps = "input"
 
     weight: Truth = Field(True, description="multiply by a learned number")
     bias: Truth = Field(True, description="add a learned number")
@@ -95,11 +95,11 @@ class Scale(Layer):
 class Rbf(Layer):
     """Scores each class by how near the vector lies to its fixed center: minus the squared distance."""
 
-    family: ClassVar[str] = "linear"
-    formula: ClassVar[str] = "y[k] = -sum over i of (x[i] - center[k, i])^2"
-    example: ClassVar[str] = "rbf: {classes: 10, centers: lenet-digits}"
-    weighted: ClassVar[bool] = True
-    keeps: ClassVar[str] = "input"
+    family = "linear"
+    formula = "y[k] = -sum over i of (x[i] - center[k, i])^2"
+    example = "rbf: {classes: 10, centers: lenet-digits}"
+    weighted = True
+    keeps = "input"
 
     classes: Count = Field(description="outputs")
     centers: Annotated[str | list[list[Number]], Expect("the name of a set of centers, or a list with a vector for each class")] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Map(Layer):
     """Any pointwise formula over x; variables and arguments are constants in it, without `$`."""
 
-    family: ClassVar[str] = "activation"
-    formula: ClassVar[str] = "y = the formula, at every position"
-    example: ClassVar[str] = "map: x * tanh(softplus(x))"
-    keeps: ClassVar[str] = "input"
+    family = "activation"
+    formula = "y = the formula, at every position"
+    example = "map: x * tanh(softplus(x))"
+    keeps = "input"
 
     expression: Annotated[str, Formula(), Expect("a formula over x")] = Field(
         description="arithmetic, comparisons, `if else` and abs min max "

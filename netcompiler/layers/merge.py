@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import reduce
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class _Merge(Layer):
     """What all merges share."""
 
-    family: ClassVar[str] = "merge"
+    family = "merge"
 
     of: Several = Field(description="the names of what is merged; `above` and `input` are names too")
 
@@ -39,8 +39,8 @@ class _Merge(Layer):
 class Concat(_Merge):
     """Puts the maps of all values behind one another; vectors are joined."""
 
-    formula: ClassVar[str] = "y = the channels of the first, then those of the second, ..."
-    example: ClassVar[str] = "concat: [above, input]"
+    formula = "y = the channels of the first, then those of the second, ..."
+    example = "concat: [above, input]"
 
     def shape(self, *inputs: Shape) -> Shape:
         self.check_rank(inputs)
@@ -58,8 +58,8 @@ class Concat(_Merge):
 class Add(_Merge):
     """Adds values of one shape, number by number."""
 
-    formula: ClassVar[str] = "y = a + b + ..."
-    example: ClassVar[str] = "add: [above, input]"
+    formula = "y = a + b + ..."
+    example = "add: [above, input]"
 
     def shape(self, *inputs: Shape) -> Shape:
         self.check_rank(inputs)
@@ -95,9 +95,9 @@ def projection(x: Shape, y: Shape) -> str:
 class Multiply(_Merge):
     """Multiplies values of one shape, number by number; a vector beside maps is a weight for each map."""
 
-    formula: ClassVar[str] = "y = a * b * ...;  a vector: y[m, x, y] = a[m, x, y] * b[m]"
-    example: ClassVar[str] = "multiply: [above, input]"
-    keeps: ClassVar[str] = "input"
+    formula = "y = a * b * ...;  a vector: y[m, x, y] = a[m, x, y] * b[m]"
+    example = "multiply: [above, input]"
+    keeps = "input"
 
     def shape(self, *inputs: Shape) -> Shape:
         y = max(inputs, key=len)

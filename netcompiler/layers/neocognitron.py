@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import product
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -29,12 +29,12 @@ class SCells(Windowed):
     """Planes of simple cells: each answers a learned pattern, held back by the mean strength v of all it sees.
     v has fixed weights c that fall with the distance from the centre and sum to 1."""
 
-    kind: ClassVar[str] = "s_cells"
-    family: ClassVar[str] = "neocognitron"
-    formula: ClassVar[str] = "y = r * relu((1 + sum a*u) / (1 + 2r / (1 + r) * b * v) - 1),  v = sqrt(sum c*u^2),  c ~ falloff^distance"
-    example: ClassVar[str] = "s_cells: {filters: 24, kernel: 5, padding: same}"
-    weighted: ClassVar[bool] = True
-    keeps: ClassVar[str] = "input"
+    kind = "s_cells"
+    family = "neocognitron"
+    formula = "y = r * relu((1 + sum a*u) / (1 + 2r / (1 + r) * b * v) - 1),  v = sqrt(sum c*u^2),  c ~ falloff^distance"
+    example = "s_cells: {filters: 24, kernel: 5, padding: same}"
+    weighted = True
+    keeps = "input"
 
     filters: Count = Field(description="planes")
     kernel: PerSide = Field(description="window size")
@@ -99,14 +99,14 @@ class CCells(Windowed):
     """Planes of complex cells: each pools a window of one plane, held back by the mean of all planes there.
     The weights d are fixed and fall with the distance from the centre."""
 
-    kind: ClassVar[str] = "c_cells"
-    family: ClassVar[str] = "neocognitron"
-    formula: ClassVar[str] = (
+    kind = "c_cells"
+    family = "neocognitron"
+    formula = (
         "y = psi((1 + sum d*s) / (1 + v) - 1),  v = mean over planes of sum d*s,  "
         "psi(x) = relu(x) / (alpha + relu(x)),  d = falloff^distance"
     )
-    example: ClassVar[str] = "c_cells: {kernel: 3, stride: 2}"
-    keeps: ClassVar[str] = "input"
+    example = "c_cells: {kernel: 3, stride: 2}"
+    keeps = "input"
 
     kernel: PerSide = Field(description="window size")
     stride: Stride = Field(None, description="cells from one window to the next; the kernel unless given")

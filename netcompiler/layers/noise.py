@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class _Noise(Layer):
     """What is dropped with a probability."""
 
-    family: ClassVar[str] = "noise"
+    family = "noise"
 
     rate: Share = Field(description="the probability of a zero")
 
@@ -39,8 +39,8 @@ class _Noise(Layer):
 class Dropout(_Noise):
     """In training, sets values to zero by chance and makes the others larger, so that their mean stays."""
 
-    formula: ClassVar[str] = "y = 0 with probability rate, else x / (1 - rate);  in inference y = x"
-    example: ClassVar[str] = "dropout: 0.5"
+    formula = "y = 0 with probability rate, else x / (1 - rate);  in inference y = x"
+    example = "dropout: 0.5"
 
     def lower(self, at: Lowering, *inputs: Value) -> Value:
         [x] = inputs
@@ -50,8 +50,8 @@ class Dropout(_Noise):
 class DropPath(_Noise):
     """In training, sets all values of a picture to zero by chance: as the last layer of a residual body, it drops the branch."""
 
-    formula: ClassVar[str] = "y = 0 for a whole picture with probability rate, else x / (1 - rate);  in inference y = x"
-    example: ClassVar[str] = "drop_path: 0.1"
+    formula = "y = 0 for a whole picture with probability rate, else x / (1 - rate);  in inference y = x"
+    example = "drop_path: 0.1"
 
     def lower(self, at: Lowering, *inputs: Value) -> Value:
         [x] = inputs

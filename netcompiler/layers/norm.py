@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 class _Norm(Layer):
     """What layers share that subtract a mean and divide by a deviation."""
 
-    family: ClassVar[str] = "normalisation"
-    keeps: ClassVar[str] = "input"
+    family = "normalisation"
+    keeps = "input"
 
     epsilon: Positive = Field(1e-5, description="added to the variance")
     affine: Truth = Field(True, description="a learned weight and bias behind it")
@@ -54,8 +54,8 @@ class BatchNorm(_Norm):
     """Gives each channel mean 0 and variance 1 over the batch; inference uses running averages of both.
     The momentum is PyTorch's, the weight of the new value: Keras' 0.99 is 0.01 here."""
 
-    formula: ClassVar[str] = "y = w[n] * (x - mean[n]) / sqrt(var[n] + epsilon) + b[n];  running += momentum * (new - running)"
-    example: ClassVar[str] = "batch_norm"
+    formula = "y = w[n] * (x - mean[n]) / sqrt(var[n] + epsilon) + b[n];  running += momentum * (new - running)"
+    example = "batch_norm"
 
     momentum: Part = Field(0.1, description="weight of the new value in the running averages")
 
@@ -120,8 +120,8 @@ class _PictureNorm(_Norm):
 class GroupNorm(_PictureNorm):
     """Gives each group of channels of a picture mean 0 and variance 1."""
 
-    formula: ClassVar[str] = "y = w[n] * (x - mean[group]) / sqrt(var[group] + epsilon) + b[n]"
-    example: ClassVar[str] = "group_norm: 32"
+    formula = "y = w[n] * (x - mean[group]) / sqrt(var[group] + epsilon) + b[n]"
+    example = "group_norm: 32"
 
     groups: Count = Field(description="how many groups the channels are cut into")
 
@@ -155,8 +155,8 @@ class GroupNorm(_PictureNorm):
 class LayerNorm(_PictureNorm):
     """Gives everything of one picture together mean 0 and variance 1; each value has its own weight and bias."""
 
-    formula: ClassVar[str] = "y = w[n, x, y] * (x - mean) / sqrt(var + epsilon) + b[n, x, y]"
-    example: ClassVar[str] = "layer_norm"
+    formula = "y = w[n, x, y] * (x - mean) / sqrt(var + epsilon) + b[n, x, y]"
+    example = "layer_norm"
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return self._affine(*x)
@@ -172,10 +172,10 @@ class Lrn(Layer):
     """Local response normalisation: divides by a power of the squares in the neighbouring channels, at each position.
     Frameworks disagree about its four numbers, so none has a default."""
 
-    family: ClassVar[str] = "normalisation"
-    formula: ClassVar[str] = "b[n] = a[n] / (k + alpha * sum over the size channels around n of a^2)^beta"
-    example: ClassVar[str] = "lrn: {size: 5, alpha: 1e-4, beta: 0.75, k: 2}"
-    keeps: ClassVar[str] = "input"
+    family = "normalisation"
+    formula = "b[n] = a[n] / (k + alpha * sum over the size channels around n of a^2)^beta"
+    example = "lrn: {size: 5, alpha: 1e-4, beta: 0.75, k: 2}"
+    keeps = "input"
 
     size: Count = Field(description="channels in the sum: the channel itself and as many on either side, so an odd number")
     alpha: Positive = Field(description="weight of the sum")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import reduce
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class _Pool(Windowed):
     """What all pools share."""
 
-    family: ClassVar[str] = "pooling"
+    family = "pooling"
 
     kernel: PerSide = Field(description="window size")
     stride: Stride = Field(None, description="cells from one window to the next; the kernel unless given")
@@ -85,9 +85,9 @@ class _Pool(Windowed):
 class MaxPool(_Pool):
     """The largest value of each window; of equals the first, row by row. Padding never wins."""
 
-    formula: ClassVar[str] = "y[m, x, y] = max over i, j of a[m, x*S + i - P, y*S + j - P]"
-    example: ClassVar[str] = "max_pool: {kernel: 3, stride: 2}"
-    keeps: ClassVar[str] = "index"
+    formula = "y[m, x, y] = max over i, j of a[m, x*S + i - P, y*S + j - P]"
+    example = "max_pool: {kernel: 3, stride: 2}"
+    keeps = "index"
 
     dilation: PerSide = Field(1, description="cells from one cell of a window to the next")
 
@@ -109,8 +109,8 @@ class MaxPool(_Pool):
 class MeanPool(_Pool):
     """The mean of each window. With rounding: ceil a cut window uses the cells it has."""
 
-    formula: ClassVar[str] = "y[m, x, y] = mean over i, j of a[m, x*S + i - P, y*S + j - P]"
-    example: ClassVar[str] = "mean_pool: {kernel: 3, stride: 2, padding: 1, count_padding: false}"
+    formula = "y[m, x, y] = mean over i, j of a[m, x*S + i - P, y*S + j - P]"
+    example = "mean_pool: {kernel: 3, stride: 2, padding: 1, count_padding: false}"
 
     count_padding: Annotated[bool | None, Expect("true or false")] = Field(
         None,
@@ -147,9 +147,9 @@ class LpPool(_Pool):
     """The p-norm of each window, divided by the number of its cells under the root: between mean (p = 1) and max (p large).
     Only cells of the input count."""
 
-    formula: ClassVar[str] = "y[m, x, y] = (mean over i, j of |a[m, x*S + i - P, y*S + j - P]|^p)^(1/p)"
-    example: ClassVar[str] = "lp_pool: {kernel: 2, p: 5}"
-    keeps: ClassVar[str] = "input"
+    formula = "y[m, x, y] = (mean over i, j of |a[m, x*S + i - P, y*S + j - P]|^p)^(1/p)"
+    example = "lp_pool: {kernel: 2, p: 5}"
+    keeps = "input"
 
     p: AtLeastOne = Field(description="the power: 1 is the mean of the absolute values, 2 the root of the mean square")
 
@@ -171,12 +171,10 @@ class LearnedPool(_Pool):
     """One small network maps each window to one value, the same at every position and for every map.
     Its activation follows each of its layers."""
 
-    formula: ClassVar[str] = (
-        "y = f(b + sum of w[i, j] * a[i, j]);  with hidden: y = f(b + sum of v[h] * f(c[h] + sum of w[h, i, j] * a[i, j]))"
-    )
-    example: ClassVar[str] = "learned_pool: {kernel: 2, hidden: 4}"
-    weighted: ClassVar[bool] = True
-    keeps: ClassVar[str] = "input"
+    formula = "y = f(b + sum of w[i, j] * a[i, j]);  with hidden: y = f(b + sum of v[h] * f(c[h] + sum of w[h, i, j] * a[i, j]))"
+    example = "learned_pool: {kernel: 2, hidden: 4}"
+    weighted = True
+    keeps = "input"
 
     hidden: Whole = Field(0, description="units of its hidden layer; 0: none, a single unit reads the window")
     activation: Annotated[
@@ -236,7 +234,7 @@ class LearnedPool(_Pool):
 class _GlobalPool(Layer):
     """What pools over whole maps share: maps in, a vector out."""
 
-    family: ClassVar[str] = "pooling"
+    family = "pooling"
 
     def shape(self, *inputs: Shape) -> Shape:
         [x] = inputs
@@ -250,8 +248,8 @@ class _GlobalPool(Layer):
 class GlobalMeanPool(_GlobalPool):
     """The mean of each map: maps become a vector."""
 
-    formula: ClassVar[str] = "y[m] = mean over all x, y of a[m, x, y]"
-    example: ClassVar[str] = "global_mean_pool"
+    formula = "y[m] = mean over all x, y of a[m, x, y]"
+    example = "global_mean_pool"
 
     def lower(self, at: Lowering, *inputs: Value) -> Value:
         [x] = inputs
@@ -269,9 +267,9 @@ class GlobalMeanPool(_GlobalPool):
 class GlobalMaxPool(_GlobalPool):
     """The largest value of each map: maps become a vector."""
 
-    formula: ClassVar[str] = "y[m] = max over all x, y of a[m, x, y]"
-    example: ClassVar[str] = "global_max_pool"
-    keeps: ClassVar[str] = "index"
+    formula = "y[m] = max over all x, y of a[m, x, y]"
+    example = "global_max_pool"
+    keeps = "index"
 
     def lower(self, at: Lowering, *inputs: Value) -> Value:
         [x] = inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class _Resample(Layer):
     """What both directions share."""
 
-    family: ClassVar[str] = "resampling"
+    family = "resampling"
 
     stride: PerSide = Field(description="the factor, or one for each side")
 
@@ -35,8 +35,8 @@ class _Resample(Layer):
 class Downsample(_Resample):
     """Keeps rows and columns 0, S, 2S, ... of each map."""
 
-    formula: ClassVar[str] = "y[m, x, y] = a[m, x*S, y*S];  M = ceil(N / S)"
-    example: ClassVar[str] = "downsample: 2"
+    formula = "y[m, x, y] = a[m, x*S, y*S];  M = ceil(N / S)"
+    example = "downsample: 2"
 
     def shape(self, *inputs: Shape) -> Shape:
         [x] = inputs
@@ -57,11 +57,11 @@ class Downsample(_Resample):
 class Upsample(_Resample):
     """Makes maps S times as large: with zeros behind each value, with copies of it, or with values in between."""
 
-    formula: ClassVar[str] = (
+    formula = (
         "zeros: y[m, x*S, y*S] = a[m, x, y];  nearest: y[m, x, y] = a[m, x // S, y // S];  "
         "bilinear: a at (x + 1/2) / S - 1/2, between its neighbours and never beyond the border;  M = N*S"
     )
-    example: ClassVar[str] = "upsample: {stride: 2, mode: nearest}"
+    example = "upsample: {stride: 2, mode: nearest}"
 
     mode: Annotated[Literal["zeros", "nearest", "bilinear"], Expect("one of zeros, nearest, bilinear")] = Field(
         description="what the new cells hold: zeros, the nearest value, or a mixture of the neighbours on every side"
