@@ -15,6 +15,8 @@ from runtime.checkpoint import Array
 from runtime.data.scale import Scale
 
 SPEC, RESOLVED, METRICS, SUMMARY = "spec.yaml", "resolved.yaml", "metrics.csv", "summary.json"
+NEEDED = {"spec", "variant", "settings", "best"}
+"""What the summary must have for the weights to be used again."""
 BEST, LAST = "best.safetensors", "last.safetensors"
 
 
@@ -51,6 +53,8 @@ class Run:
             raise RunError(f"{self.folder} is no training run: it has no {SUMMARY}") from None
         except ValueError:
             raise RunError(f"{self.folder / SUMMARY} is damaged") from None
+        if not isinstance(found, dict) or not found.keys() >= NEEDED:
+            raise RunError(f"{self.folder / SUMMARY} is damaged: it does not say how the net was made")
         return found
 
     def weights(self) -> Path:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from runtime import runs
 from runtime.data.feeder import Feeder
 from runtime.data.order import shuffled
@@ -108,7 +110,7 @@ class Trainer:
         self.run, self.display, self.about = run, display, about
         self.begin = time.perf_counter()
         self._write(RUNNING)
-        with Interruption() as interruption:
+        with Interruption() as interruption, np.errstate(all="ignore"):  # what is not finite shows in the figures
             ended = self._epochs(interruption)
         self._save(runs.LAST)
         return self._write(ended)

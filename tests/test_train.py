@@ -1,0 +1,377 @@
+"""netc train and netc eval: what they learn, what they leave behind, and how they end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from netcompiler.cli import main
+from netcompiler.recipe import Recipe
+from runtime import checkpoint
+from runtime.checkpoint import CheckpointError
+from runtime.data.scale import Scale
+from runtime.metrics import Means, better, find
+from runtime.runs import create
+
+TINY = """netc: 1
+name: tiny
+input: [1, 8, 8]
+layers:
+  - {name: conv, conv: {filters: 8, kernel: 3}}
+  - {name: bn, batch_norm}
+  - relu
+  - max_pool: 2
+  - flatten
+  - {name: fc, linear: 10}
+loss: cross_entropy
+train:
+  data: digits
+  batch: 50                     # 1,498 pictures: the last batch of an epoch has 48
+  epochs: 2
+  optimizer: {adam: 0.01}
+  normalize: auto
+"""
+VECTOR = """netc: 1
+name: vector
+input: [2]
+layers: [linear: 3]
+loss: cross_entropy
+train:
+  data: {npz: points.npz}
+  optimizer: {sgd: 0.1}
+  validation: {share: 0.25}
+  epochs: 2
+"""
+
+
+class Answer(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
+    """Runs netc in this process, in an empty folder that holds two specs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    Path("tiny.yaml").write_text(TINY, encoding="utf-8")
+    Path("vector.yaml").write_text(VECTOR, encoding="utf-8")
+
+    def ask(*words: str, stdin: str = "") -> Answer:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        try:
+            status = main(words)
+        except SystemExit as leave:
+            status = int(leave.code or 0)
+        return Answer(status, *capsys.readouterr())
+
+    return ask
+
+
+def summary(run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(run) / "summary.json").read_text(encoding="utf-8"))
+    return found
+
+
+def metrics(run: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((Path(run) / "metrics.csv").read_text(encoding="utf-8").splitlines()))
+
+
+# what a run learns and leaves
+
+
+def test_two_epochs_of_digits(ask: Ask) -> None:
+    answer = ask("train", "tiny.yaml")
+    assert answer.status == 0, answer.err
+    assert sorted(path.name for path in Path("runs/tiny-1").iterdir()) == [
+        "best.safetensors",
+        "last.safetensors",
+        "metrics.csv",
+        "resolved.yaml",
+        "spec.yaml",
+        "summary.json",
+    ]
+    assert Path("runs/tiny-1/spec.yaml").read_text(encoding="utf-8") == TINY
+    first, second = metrics("runs/tiny-1")
+    assert float(second["loss"]) < float(first["loss"]) < 2.3
+    assert float(second["val_top1"]) > 0.9
+    assert [row["step"] for row in (first, second)] == ["30", "60"]
+    assert re.search(r"^tiny    *\d", answer.out)
+    assert "1,498 pictures to train on, 299 to validate on, 1x8x8" in answer.out
+    assert re.search(r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  0:00 left", answer.out, re.MULTILINE)
+
+
+def test_eval_finds_the_recorded_figures_again(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    answer = ask("eval", "tiny-1")
+    assert answer.status == 0, answer.err
+    assert "as training recorded it in epoch 1" in answer.out
+    assert f"{summary('runs/tiny-1')['best']['top1']:.1%}" in answer.out
+    elsewhere = ask("eval", "runs/tiny-1", "--data", "fashion_mini")
+    assert "1,000 pictures" in elsewhere.out
+    assert "recorded" not in elsewhere.out
+
+
+def test_the_weights_have_pytorch_s_names_and_axes(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    weights = load_file("runs/tiny-1/last.safetensors")
+    assert {name: array.shape for name, array in weights.items()} == {
+        "conv.weight": (8, 1, 3, 3),
+        "conv.bias": (8,),
+        "bn.weight": (8,),
+        "bn.bias": (8,),
+        "bn.running_mean": (8,),
+        "bn.running_var": (8,),
+        "fc.weight": (10, 72),
+        "fc.bias": (10,),
+    }
+
+
+def test_the_resolved_spec_trains_the_same_net(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1", "--set", "train.optimizer.adam.rate=0.02")
+    resolved = Path("runs/tiny-1/resolved.yaml").read_text(encoding="utf-8")
+    assert "epochs: 1" in resolved
+    assert "rate: 0.02" in resolved
+    assert ask("check", "runs/tiny-1/resolved.yaml").status == 0
+
+
+def test_a_run_is_a_function_of_its_seed(ask: Ask) -> None:
+    for seed in "001":
+        ask("train", "tiny.yaml", "--quiet", "--epochs", "1", "--seed", seed)
+    first, again, other = (load_file(f"runs/tiny-{n}/last.safetensors") for n in (1, 2, 3))
+    assert all((first[name] == again[name]).all() for name in first)
+    assert (first["fc.weight"] != other["fc.weight"]).any()
+
+
+def test_the_rate_follows_the_schedule(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "3", "--set", "train.schedule={step: {every: 1, factor: 0.1}}", "--batch", "500")
+    assert [float(row["rate"]) for row in metrics("runs/tiny-1")] == pytest.approx([0.01, 0.001, 0.0001])
+
+
+def test_early_stop_and_plateau_see_the_history(ask: Ask) -> None:
+    still = ["--set", "train.optimizer={sgd: 1e-30}", "--set", "train.normalize={channels: {mean: [0], std: [1]}}", "--batch", "500"]
+    no_norm = TINY.replace("  - {name: bn, batch_norm}\n", "")
+    answer = ask("train", "-", *still, "--epochs", "9", "--set", "train.early_stop={patience: 2}", stdin=no_norm)
+    assert answer.status == 0, answer.err
+    assert "it stalled" in answer.out
+    assert summary("runs/tiny-1")["epochs"] == 3
+    ask("train", "-", *still, "--epochs", "3", "--set", "train.schedule={plateau: {factor: 0.5, patience: 1}}", stdin=no_norm)
+    assert [float(row["rate"]) for row in metrics("runs/tiny-2")] == pytest.approx([1e-30, 1e-30, 5e-31])
+
+
+def test_steps_and_the_interval_of_validations(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--batch", "500", "--set", "train.steps=8", "--set", "train.validation={every: 2}")
+    rows = metrics("runs/tiny-1")
+    assert [row["step"] for row in rows] == ["3", "6", "8"]
+    assert [bool(row["val_loss"]) for row in rows] == [False, True, True]
+
+
+def test_a_step_in_parts_learns_the_same(ask: Ask) -> None:
+    no_norm = TINY.replace("  - {name: bn, batch_norm}\n", "")
+    for parts in "13":
+        answer = ask("train", "-", "--quiet", "--epochs", "1", "--batch", "150", "--set", f"train.accumulate={parts}", stdin=no_norm)
+        assert answer.status == 0, answer.err
+    whole, parted = (load_file(f"runs/tiny-{n}/last.safetensors") for n in (1, 2))
+    assert all(np.allclose(whole[name], parted[name], atol=2e-3) for name in whole)
+
+
+def test_the_average_of_the_weights_is_what_is_measured_and_kept(ask: Ask) -> None:
+    assert ask("train", "tiny.yaml", "--quiet", "--epochs", "1", "--set", "train.ema=0.9").status == 0
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    averaged, plain = (load_file(f"runs/tiny-{n}/best.safetensors") for n in (1, 2))
+    assert (averaged["fc.weight"] != plain["fc.weight"]).any()
+    assert "as training recorded it" in ask("eval", "tiny-1").out
+
+
+def test_arrays_of_one_s_own(ask: Ask) -> None:
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, 400)
+    np.savez("points.npz", x=np.stack([np.cos(2 * y), np.sin(2 * y)], 1) + 0.1 * random.normal(size=(400, 2)), y=y)
+    assert ask("train", "vector.yaml").status == 0
+    assert summary("runs/vector-1")["best"]["top1"] > 0.9
+    assert "300 pictures to train on, 100 to validate on" in ask("train", "vector.yaml", "--data", "points.npz").out
+
+
+def test_named_data_is_scaled_to_the_net_and_the_run_remembers(ask: Ask) -> None:
+    answer = ask("train", "lenet", "--data", "digits", "--set", "train.steps=2")
+    assert answer.status == 0, answer.err
+    assert "1x8x8 made 1x32x32" in answer.out
+    assert "as training recorded it" in ask("eval", "lenet-1").out
+
+
+def test_a_spec_that_extends_another_file_is_measured_again(ask: Ask) -> None:
+    text = "netc: 1\nname: wide\nextends: ./tiny.yaml\npatch: {conv: [conv: {filters: 9, kernel: 3}]}\n"
+    Path("wide.yaml").write_text(text, encoding="utf-8")
+        "netc: 1\nname: wide\nextends: ./tiny.yaml\npatch: {conv: [conv: {filters: 8, kernel: 3}]}\n", encoding="utf-8"
+    )
+    answer = ask("train", "wide.yaml", "--quiet", "--epochs", "1")
+    assert answer.status == 0, answer.err
+    again = ask("eval", "wide-1")
+    assert "as training recorded it" in again.out, again.err
+
+
+# folders
+
+
+def test_a_run_never_overwrites(ask: Ask, tmp_path: Path) -> None:
+    assert [create(tmp_path / "r", "a").folder.name for _ in range(3)] == ["a-1", "a-2", "a-3"]
+    Path("mine").mkdir()
+    answer = ask("train", "tiny.yaml", "--run-dir", "mine")
+    assert answer.status == 1
+    assert "mine is there already" in answer.err
+    assert not list(Path("mine").iterdir())
+    assert ask("train", "tiny.yaml", "--quiet", "--epochs", "1", "--run-dir", "new/one").status == 0
+    assert Path("new/one/best.safetensors").exists()
+
+
+def test_nothing_half_written_is_left(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    assert not [path for path in Path("runs/tiny-1").iterdir() if path.name.startswith(".")]
+
+
+# mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "hint"),
+    [
+        (["train", "tiny.yaml", "--data", "digitz"], 2, "did you mean `digits`?"),
+        (["train", "tiny.yaml", "--data", "."], 2, "neither an .npz file nor a folder"),
+        (["train", "tiny.yaml", "--data", "none.npz"], 1, "none.npz: there is no such file"),
+        (["train", "vector.yaml"], 1, "points.npz: there is no such file"),
+        (["train", "tiny.yaml", "--set", "train.data=cifar10"], 1, "3 channels"),
+        (["train", "lenet", "--set", "train.data=digits"], 1, "resize: [32, 32]"),
+        (["train", "tiny.yaml", "--set", "train.augment=[flip]"], 2, "`augment` of the recipe is not done yet"),
+        (["train", "tiny.yaml", "--set", "train.precision=bf16"], 2, "--precision fp32"),
+        (["train", "tiny.yaml", "--set", "train.early_stop={patience: 1, watch: mae}"], 1, "no figure `mae` to watch"),
+        (["train", "tiny.yaml", "--set", "train.validation={share: 0.1}", "--set", "layers=[relu]"], 1, "error["),
+        (["train", "tiny.yaml", "--set", "train.validashun=1"], 1, "error["),
+        (["train", "nobody.yaml"], 2, "no such file"),
+        (["train", "fully-convolutional"], 2, "no `train` section"),
+        (["train", "fully-convolutional", "--data", "digits"], 2, "no optimizer"),
+        (["train", "tiny.yaml", "--epochs", "0"], 2, "1 or more"),
+        (["eval", "nothing"], 2, "no training run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_told_in_plain_words(ask: Ask, words: list[str], status: int, hint: str) -> None:
+    answer = ask(*words)
+    assert answer.status == status, answer
+    assert hint in answer.err
+    assert "Traceback" not in answer.err
+    assert not Path("runs").exists()
+
+
+def test_a_loss_that_is_not_finite_ends_training_with_the_weights_before_it(ask: Ask) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = ask("train", "tiny.yaml", "--set", "train.optimizer={sgd: 1e30}")
+    assert answer.status == 1
+    assert re.search(r"not finite in step \d+: a smaller rate helps", answer.err)
+    assert summary("runs/tiny-1")["ended"] == "not finite"
+    assert all(np.isfinite(array).all() for array in load_file("runs/tiny-1/last.safetensors").values())
+
+
+def test_damaged_runs_are_told(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    best = Path("runs/tiny-1/best.safetensors")
+    content = bytearray(best.read_bytes())
+    content[-1] ^= 1
+    best.write_bytes(content)
+    assert "its checksum is another" in ask("eval", "tiny-1").err
+    best.write_bytes(content[:-9])
+    assert "no readable file of weights" in ask("eval", "tiny-1").err
+    Path("runs/tiny-1/summary.json").write_text("{", encoding="utf-8")
+    answer = ask("eval", "tiny-1")
+    assert (answer.status, "is damaged" in answer.err) == (2, True)
+
+
+def test_weights_come_back_with_what_the_input_went_through(tmp_path: Path) -> None:
+    tensors, scales = {"w": np.arange(6, dtype=np.float32).reshape(2, 3)}, {"in.input": Scale((0.5,), (0.1,))}
+    checkpoint.save(tmp_path / "w", tensors, scales)
+    found, about = checkpoint.load(tmp_path / "w")
+    assert (found["w"] == tensors["w"]).all()
+    assert about == scales
+    with pytest.raises(CheckpointError, match="no such file"):
+        checkpoint.load(tmp_path / "v")
+
+
+# interruption and screens
+
+
+def started(folder: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    return subprocess.Popen([sys.executable, "-m", "netcompiler", "train", "tiny.yaml", *words], cwd=folder, **options)
+
+
+def test_ctrl_c_keeps_the_weights(tmp_path: Path) -> None:
+    with started(tmp_path, "--epochs", "1000", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        limit = time.monotonic() + 20
+        while not (tmp_path / "runs/tiny-1/best.safetensors").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert re.fullmatch(rb"netc: interrupted after step \d+, whose weights are the last\.\n", err)
+    assert summary(str(tmp_path / "runs/tiny-1"))["ended"] == "interrupted"
+    assert checkpoint.load(tmp_path / "runs/tiny-1/last.safetensors")[0].keys() >= {"fc.weight"}
+
+
+def test_a_terminal_gets_a_table(tmp_path: Path) -> None:
+    parent, child = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with started(tmp_path, stdout=child, env=environment) as process:
+        os.close(child)
+        shown = b""
+        while chunk := _read(parent):
+            shown += chunk
+        process.wait(20)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert process.returncode == 0
+    assert re.search(r"epoch +rate +loss +top1 +val loss +val top1 +pictures/s", text)
+    assert re.search(r"2/2 +0\.01 +0\.\d{4} +\d\d\.\d% .* best", text)
+
+
+def _read(terminal: int) -> bytes:
+    """What a terminal shows; nothing once its other end is closed."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+# figures
+
+
+def test_means_are_weighted_by_rows_and_roots_stay_roots() -> None:
+    means = Means()
+    means.add({"loss": 1.0, "rmse": 3.0}, 3)
+    means.add({"loss": 5.0, "rmse": 5.0}, 1)
+    assert means.figures() == pytest.approx({"loss": 2.0, "rmse": 13**0.5})
+
+
+def test_figures_by_name() -> None:
+    assert find("top1", ["loss", "main.top1", "aux.top1"]) == "main.top1"
+    assert better("main.top1", 0.9, 0.8)
+    assert better("loss", 0.1, 0.2)
+    assert Recipe().early_stop is None
