@@ -222,8 +222,6 @@ def test_named_data_is_scaled_to_the_net_and_the_run_remembers(ask: Ask) -> None
 def test_a_spec_that_extends_another_file_is_measured_again(ask: Ask) -> None:
     text = "netc: 1\nname: wide\nextends: ./tiny.yaml\npatch: {conv: [conv: {filters: 9, kernel: 3}]}\n"
     Path("wide.yaml").write_text(text, encoding="utf-8")
-        "netc: 1\nname: wide\nextends: ./tiny.yaml\npatch: {conv: [conv: {filters: 8, kernel: 3}]}\n", encoding="utf-8"
-    )
     answer = ask("train", "wide.yaml", "--quiet", "--epochs", "1")
     assert answer.status == 0, answer.err
     again = ask("eval", "wide-1")
