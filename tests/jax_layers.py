@@ -9,7 +9,6 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
 from typing import Any, NamedTuple
 
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # small nets: compiling costs more than running
@@ -142,7 +141,7 @@ def conv(own: Layer, a: Array) -> Array:
         w = w * table.T.reshape(*table.T.shape, *[1] * sides)
     b = own.p.get("bias")
     if "transforms" in own.o:
-        w = jnp.stack([jnp.stack([transformed(f, t) for t in own.o["transforms"]]) for f in w])
+        w = jnp.stack([jax.vmap(lambda f, t=t: transformed(f, t))(w) for t in own.o["transforms"]], 1)
         w = w.reshape(-1, *w.shape[2:])
         b = jnp.repeat(b, len(own.o["transforms"]))
     if own.o.get("flip"):
@@ -173,7 +172,7 @@ def transformed(f: Array, transform: Any) -> Array:
         turn = np.exp(-1j * math.radians(value)) * (x - 1j * y)
         y, x = np.round(-turn.imag, 12), np.round(turn.real, 12)
     places = [y + centre[0], x + centre[1]]
-    return jnp.stack([map_coordinates(plane, places, order=1, mode="constant", cval=0.0) for plane in f])
+    return jax.vmap(lambda plane: map_coordinates(plane, places, order=1, mode="constant", cval=0.0))(f)
 
 
 def conv_transpose(own: Layer, a: Array) -> Array:
@@ -185,13 +184,14 @@ def conv_transpose(own: Layer, a: Array) -> Array:
     )
     groups = own.o.get("groups", 1)
     whole = [(n - 1) * s + (k - 1) * d + 1 + e for n, s, k, d, e in zip(a.shape[2:], stride, kernel, apart, extra, strict=True)]
-    z = jnp.zeros((len(a), groups, w.shape[1], *whole))
-    p = P[:sides]
-    parted = a.reshape(len(a), groups, -1, *a.shape[2:])
-    for tap in product(*map(range, kernel)):
-        stamp = jnp.einsum(f"ngm{p},gmf->ngf{p}", parted, w[(..., *tap)].reshape(groups, -1, w.shape[1]))
-        where = tuple(slice(i * d, i * d + (n - 1) * s + 1, s) for i, d, n, s in zip(tap, apart, a.shape[2:], stride, strict=True))
-        z = z.at[(..., *where)].add(stamp)
+    p, t = P[:sides], T[:sides]
+    stamps = jnp.einsum(f"ngm{p},gmf{t}->ngf{p}{t}", a.reshape(len(a), groups, -1, *a.shape[2:]), w.reshape(groups, -1, *w.shape[1:]))
+    where = []
+    for side, (n, s, k, d) in enumerate(zip(a.shape[2:], stride, kernel, apart, strict=True)):
+        shape = [1] * 2 * sides
+        shape[side], shape[sides + side] = n, k
+        where.append((np.arange(n)[:, None] * s + np.arange(k) * d).reshape(shape))
+    z = jnp.zeros((len(a), groups, w.shape[1], *whole)).at[(slice(None),) * 3 + tuple(where)].add(stamps)
     z = z.reshape(len(a), -1, *whole)[(..., *(slice(c, n - c) for c, n in zip(cut, whole, strict=True)))]
     return bias(z, own.p.get("bias"))
 

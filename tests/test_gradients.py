@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import reduce
 from itertools import product
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import jax_layers
 import numpy as np
 import pytest
 from cases import CASES, Case
+from interpreter import computed
 
 from netcompiler.builder import Builder
 from netcompiler.compilation import Job, stages
@@ -23,7 +24,7 @@ from netcompiler.instructions.op import Shape
 from netcompiler.layers import KINDS
 from netcompiler.load import load
 from netcompiler.passes.differentiate import gradients
-from netcompiler.plan import Axis, Instruction, Program, Value
+from netcompiler.plan import Axis, Program, Value
 from netcompiler.scalar import (
     Expr,
     absolute,
@@ -45,8 +46,6 @@ from netcompiler.scalar import (
     unary,
     wrap,
 )
-from runtime.binding import DTYPES
-from runtime.kernels.numpy import KERNELS
 from runtime.session import Session
 
 Array = Any
@@ -261,16 +260,6 @@ def test_derivative(case: Rule) -> None:
             slopes[place] = (ends[0] - ends[1]) / (2 * STEP)
         slope = there[found[x].name] if x in found else np.zeros(x.shape)
         close(slope, slopes, 1e-6, f"gradient of operand {x.name}")
-
-
-def computed(instructions: Sequence[Instruction], numbers: Numbers) -> Numbers:
-    """All values of a program, by the oracle."""
-    known = dict(numbers)
-    for i in instructions:
-        results = [np.empty(value.shape, DTYPES[value.dtype]) for value in i.results]
-        KERNELS[i.op](*results, *(known[value.name] for value in i.operands), **i.attributes)
-        known.update(zip((value.name for value in i.results), results, strict=True))
-    return known
 
 
 def test_every_instruction_has_a_derivative_or_none() -> None:

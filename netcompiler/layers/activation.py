@@ -214,12 +214,13 @@ class Softmax(Layer):
         return Reach(tuple(extent[1:]), (1,) * (len(x) - 1))
 
     def lower(self, at: Lowering, *inputs: Value) -> Value:
-        """exp(x - log sum exp): no exp overflows."""
+        """exp(x - shift) over its sum: no exp overflows. The shift changes nothing, and being whole it has no slope to follow."""
         [x] = inputs
         axis = 1 if self.axis is None else axis_index(self.axis, at.shape(x), self.kind) or len(x.shape) - 1
         values = at.b.reshape(x, (x.shape[0], x.elements // x.shape[0])) if self.axis is None else x
-        total = at.b.emit("logsumexp", values, axis=axis)
-        return at.b.reshape(at.map(exp(operand(0) - operand(1)), values, total, shape=values.shape), x.shape)
+        shift = at.pointwise(lambda largest: unary("floor", largest), at.b.emit("max", values, axes=(axis,)))
+        powers = at.map(exp(operand(0) - operand(1)), values, shift, shape=values.shape)
+        return at.b.reshape(at.map(operand(0) / operand(1), powers, at.b.sum(powers, (axis,)), shape=values.shape), x.shape)
 
     def explain(self, x: Shape, y: Shape) -> Iterable[str]:
         sums = math.prod(x) // self._length(x)
