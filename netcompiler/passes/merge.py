@@ -5,8 +5,9 @@ The flat instruction contains the maps. memory.py lays its members side by side,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from netcompiler.plan import Instruction, Plan, Program, Value
 
@@ -27,7 +28,7 @@ def _merged(program: Program, plan: Plan) -> Program:
             groups.setdefault(_likeness(plan, program, made, instruction), []).append(position)
     flats: dict[int, Instruction] = {}
     gone: set[int] = set()
-    for members in groups.values():
+    for members in map(_apart, repeat(program), groups.values()):
         body = tuple(program.instructions[position] for position in members)
         ready = all(made.get(value, -1) < members[0] for instruction in body for value in instruction.operands)
         if len(members) > 1 and ready:
@@ -37,6 +38,18 @@ def _merged(program: Program, plan: Plan) -> Program:
         return program
     order = [flats.get(position, i) for position, i in enumerate(program.instructions) if position in flats or position not in gone]
     return replace(program, instructions=tuple(order))
+
+
+def _apart(program: Program, members: Sequence[int]) -> list[int]:
+    """Members that share nothing but single numbers: two biases of one sum have one gradient, which can lie beside one of them only."""
+    taken: set[Value] = set()
+    kept = []
+    for position in members:
+        own = {value for value in program.instructions[position].operands if value.elements > 1}
+        if not own & taken:
+            kept.append(position)
+        taken |= own
+    return kept
 
 
 def _likeness(plan: Plan, program: Program, made: Mapping[Value, int], instruction: Instruction) -> object:
