@@ -55,7 +55,7 @@ def narrow(node: Node, divide: int) -> dict[str, Any]:
     width = "units" if node.kind == "linear" else "filters"
     groups = written.get("groups", 1)
     if groups == written[width]:
-        written["groups"] = groups // divide
+        written["groups"] = max(groups // divide, 2)
     written[width] = max(written[width] // divide, 2)
     return {node.kind: written}
 

@@ -11,8 +11,10 @@ VERBS = {
     "check": "everything that can be known about a net without running it",
     "diff": "two nets, layer by layer",
     "expand": "the flat spec, each value with where it came from",
+    "plan": "the program that a net becomes, stage by stage",
     "train": "train a net as its recipe says",
     "eval": "measure the weights of a run again",
+    "gradcheck": "gradients against central differences",
     "layers": "the layers of the language, or one of them with its options and formula",
     "zoo": "the nets that come with netc",
     "new": "write a commented spec to start from",
@@ -68,7 +70,7 @@ def version() -> str:
 
 
 def _help() -> str:
-    verbs = "\n".join(f"  {verb:<8} {line}" for verb, line in VERBS.items())
+    verbs = "\n".join(f"  {verb:<9} {line}" for verb, line in VERBS.items())
     return f"""usage: netc VERB …
 
 {verbs}
