@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -164,7 +165,13 @@ def _excerpt(place: Place) -> tuple[str, int, int]:
         line = ("…" if first else "") + line[first : first + EXCERPT] + ("…" if first + EXCERPT < len(line) else "")
         begin -= first - bool(first)
         width = max(1, min(width, len(line) - begin))
-    return "".join(c if c.isprintable() else " " for c in line), begin, width
+    line = "".join(c if c.isprintable() else " " for c in line)
+    return line, _columns(line[:begin]), max(1, _columns(line[begin : begin + width]))
+
+
+def _columns(text: str) -> int:
+    """How wide a terminal shows a text."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def as_dict(d: Diagnostic) -> dict[str, Any]:

@@ -5,10 +5,11 @@ Everything that can be said without a value is said here, for parts that no vari
 
 from __future__ import annotations
 
+from netcompiler.diagnostics import closest
 from netcompiler.identifiers import Binding, Identifiers, Uses, Visible, block
 from netcompiler.items import BLOCK, ItemReader
 from netcompiler.net import BlockDefinition, Net, OutputDefinition, given_arguments
-from netcompiler.reader import Findings, fields_of, is_null, read_fields, read_options
+from netcompiler.reader import Findings, fields_of, is_null, lacks, listed, read_fields, read_options
 from netcompiler.schema import ITEM_KEYS, Block, Document, OutputOptions
 from netcompiler.source import Items, Mapping, Node, Place
 from netcompiler.values import Misplaced
@@ -27,12 +28,14 @@ class _Reader:
 
     def net(self) -> Net:
         tree = self.tree
+        self._missing()
         top = {key: value for key, value in tree.entries.items() if not key.startswith("x-")}
         read_options(Document, Mapping(tree.place, top, tree.keys), first_character(tree.place), "a spec", self.findings)
         self._one_of("input", "inputs")
         self._one_of("loss", "outputs")
         net = Net(tree, self._vars(), self._inputs())
         visible = Visible(self._declared(net.vars), receives=False)
+        self._entries(tree, "variants")
         for name, node in self._entries(tree, "blocks").items():
             self._block(net, name, node, visible)
         inner = Visible(visible.ids)
@@ -47,6 +50,19 @@ class _Reader:
             if key in tree.entries:
                 self.identifiers.expressions(tree.entries[key], visible)
         return net
+
+    def _missing(self) -> None:
+        keys = [key for key in ("netc", "name", "input", "layers") if key not in self.tree.entries]
+        if "input" in keys and "inputs" in self.tree.entries:
+            keys.remove("input")
+        if keys and not self._misspelt(keys):
+            help = "`netc new NAME` prints a spec that has them"
+            self.findings.error("missing-option", first_character(self.tree.place), f"a spec needs {listed(keys)}", help)
+
+    def _misspelt(self, keys: list[str]) -> bool:
+        """Whether an unknown key may be meant for each of some keys."""
+        unknown = [key for key in self.tree.entries if key not in fields_of(Document)]
+        return all(closest(key, unknown) for key in keys)
 
     def _one_of(self, short: str, long: str) -> None:
         if short in self.tree.entries and long in self.tree.entries:
@@ -99,9 +115,6 @@ class _Reader:
         inputs = {name: (node, self._key("inputs", name)) for name, node in self._entries(self.tree, "inputs").items()}
         for name, (_, place) in inputs.items():
             self.reader.check_name(name, place)
-        if not inputs:
-            help = "write the shape of one picture: input: [3, 224, 224]"
-            self.findings.error("missing-option", first_character(self.tree.place), "a spec needs `input`", help)
         return inputs
 
     # blocks
@@ -113,7 +126,7 @@ class _Reader:
             self.findings.error("name", place, f"`{name}` cannot be the name of a block", help)
         self.identifiers.uses.declared.setdefault(block(name), place)
         mapping = read_fields(Block, node, place, f"block {name}", self.findings)
-        if mapping is None:
+        if mapping is None or lacks(Block, mapping):
             self.identifiers.mentioned(node, visible)
             return
         net.blocks[name] = definition = BlockDefinition(name, place, self._entries(mapping, "args"), [])
@@ -140,16 +153,15 @@ class _Reader:
             except Misplaced as found:
                 self.findings.add(found.mistake.at(found.place))
                 item.broken = True
-        rings: set[frozenset[str]] = set()
+        ringed = _in_rings(calls)
         for inside, item in self.reader.calls:
-            if inside and (way := _way(item.kind, inside, calls)):
+            if inside in ringed and item.kind in ringed:
                 item.broken = True
-                if frozenset(way) in rings:
-                    continue
-                rings.add(frozenset(way))
-                facts = [" -> ".join((inside, *way))] if len(way) > 1 else []
-                help = "use `repeat` for layers that come several times"
-                self.findings.error("recursion", item.place, f"the block {inside} calls itself", help, facts)
+                if way := _way(item.kind, inside, calls):
+                    ringed -= set(way)  # one finding for each ring
+                    facts = [" -> ".join((inside, *way))] if len(way) > 1 else []
+                    help = "use `repeat` for layers that come several times"
+                    self.findings.error("recursion", item.place, f"the block {inside} calls itself", help, facts)
 
     # outputs
 
@@ -175,6 +187,26 @@ class _Reader:
         else:
             output.origin, output.when = self.reader.ref(rest.get("from"), visible), self.reader.when(rest.get("when"), visible)
         return output
+
+
+def _in_rings(calls: dict[str, set[str]]) -> set[str]:
+    """The blocks in rings of calls, and those that stand between two rings."""
+    left = set(calls)
+    callers: dict[str, set[str]] = {}
+    for caller, called in calls.items():
+        for name in called:
+            callers.setdefault(name, set()).add(caller)
+    for forth, back in ((calls, callers), (callers, calls)):
+        open = {name: len(forth.get(name, set()) & left) for name in left}
+        ends = [name for name, count in open.items() if not count]
+        while ends:
+            end = ends.pop()
+            left.discard(end)
+            for name in back.get(end, set()) & left:
+                open[name] -= 1
+                if not open[name]:
+                    ends.append(name)
+    return left - {""}
 
 
 def _way(start: str, goal: str, calls: dict[str, set[str]]) -> tuple[str, ...]:

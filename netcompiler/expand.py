@@ -5,9 +5,11 @@ Every item knows its input's shape when it is reached, so sizes may be computed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any
 
 from netcompiler.arithmetic import show_value, sort_of
@@ -17,7 +19,7 @@ from netcompiler.flow import Around, Frame, Scope, Sight, Unknown, Value
 from netcompiler.graph import Graph, Node, Output
 from netcompiler.items import NAME
 from netcompiler.layers import KINDS
-from netcompiler.layers.layer import Layer, show
+from netcompiler.layers.layer import Layer, Shape, show
 from netcompiler.losses import Loss
 from netcompiler.net import MERGES, BlockDefinition, Item, Net, OutputDefinition, Slot, given_arguments
 from netcompiler.reader import Findings, option_place, read_options, text_place
@@ -26,9 +28,10 @@ from netcompiler.source import Items, Mapping, Place, Scalar
 from netcompiler.source import Node as Written
 from netcompiler.values import Misplaced, exact, substitute, substitute_options
 
-MAX_ITEMS = 50_000
+MAX_ITEMS = 30_000
 MAX_NESTING = 50
 MAX_NAME = 1000
+MAX_NUMBERS = 2**48
 
 
 class TooMuch(Exception):
@@ -77,9 +80,11 @@ class _Expander:
     def _input(self, name: str, node: Written, place: Place) -> Value:
         self.names[name] = place
         with self._report(place):
-            sizes = exact(substitute(node, Sight(Around(self.vars, Scope(), Frame(), None), None)))
+            sizes = exact(substitute(node, Sight(Around(self.vars, Scope(), Frame(), None), Value())))
             if isinstance(sizes, list) and 1 <= len(sizes) <= 4 and all(type(n) is int and 0 < n < 2**31 for n in sizes):
                 return Value(Node(name, None, (), tuple(sizes), place), tuple(sizes))
+            if node is self.net.tree.entries.get("input") and not node.dynamic:
+                return Value()  # a finding is there already
             help = "write [n], [channels, length], [channels, height, width] or [channels, depth, height, width]"
             raise Misplaced(
                 Mistake("wrong-type", f"`{name}` must be a list of 1 to 4 sizes, each a whole number, 1 or more", help), node.place
@@ -208,8 +213,11 @@ class _Expander:
         try:
             shape = layer.shape(*shapes)
         except Mistake as mistake:
-            self.findings.add(mistake.at(option_place(options, mistake.option) or place, around.calls))
+            self.findings.add(mistake.at(option_place(options, mistake.option, type(layer)) or place, around.calls))
             return Value(None, mistake.guess)
+        if math.prod(shape) > MAX_NUMBERS:
+            self.findings.add(_huge(shape).at(place, around.calls))
+            return Value()
         nodes = tuple(value.node for value in inputs if value.node)
         if len(nodes) < len(inputs):
             return Value(None, shape)
@@ -250,12 +258,14 @@ class _Expander:
                     self._claim(full, item.place, around)
                 return self.walk(item.lists["layers"], value, inside) if kind == "sequence" else self._repeat(item, options, value, inside)
             join, ways = {"dense": self._dense, "residual": self._residual, "branch": self._branch}[kind](item, options, value, inside)
-        return self._emit(_join(join, ways), around.scope.full(name or around.scope.number()), ways, item.place, around)
+        labels = {"residual": ["body", "shortcut"], "branch": [*item.slots]}.get(kind, [])
+        return self._emit(_join(join, ways, labels), around.scope.full(name or around.scope.number()), ways, item.place, around)
 
     def _repeat(self, item: Item, options: Any, value: Value | None, around: Around) -> Value | None:
         columns = self._columns(item, value, around)
         turns = options.times if options.times is not None else len(next(iter(columns.values())))
-        for index in range(self._bounded(turns, item)):
+        self._count(item, turns)
+        for index in range(turns):
             row = {name: column[index] for name, column in columns.items()}
             value = self.walk(item.lists["layers"], value, replace(around, values={**around.values, **row, "index": index}))
         return value
@@ -276,7 +286,8 @@ class _Expander:
 
     def _dense(self, item: Item, options: Any, value: Value | None, around: Around) -> tuple[str, list[Value]]:
         parts = [self._need(value, item.place)]
-        for index in range(self._bounded(options.times, item)):
+        for index in range(options.times):
+            self._count(item, len(parts))
             received = parts[0] if index == 0 else self._emit(_join("concat", parts), around.scope.join(), parts, item.place, around)
             turn = replace(around, values={**around.values, "index": index})
             parts = [*parts, self._need(self.walk(item.lists["layers"], received, turn), item.place)]
@@ -338,8 +349,11 @@ class _Expander:
             return item.kind
         kind = parse_value(item.chooser.raw).evaluate(Sight(around, value))
         if not isinstance(kind, str) or kind in MERGES or not (kind in KINDS or kind in self.net.blocks):
-            help = did_you_mean(str(kind), {*KINDS, *self.net.blocks})
-            raise Misplaced(Mistake("unknown-layer", f"there is no layer `{show_value(kind)}`", help), item.place)
+            shown = show_value(kind)
+            if kind in MERGES or kind in COMPOSITIONS:
+                raise Mistake("unknown-layer", f"`{shown}` cannot be chosen by a variable", "write it out, and choose with `when`")
+            help = did_you_mean(shown, {*KINDS, *self.net.blocks}) or "`netc layers` lists them"
+            raise Mistake("unknown-layer", f"there is no layer `{shown}`", help)
         return kind
 
     def _present(self, when: Written | None, value: Value | None, around: Around) -> bool:
@@ -373,7 +387,7 @@ class _Expander:
             self.findings.error("too-large", place, f"the full name of this item has {len(full):,} characters", help)
             raise TooMuch
         if full in self.names:
-            facts = [f"the first is at {self.names[full]}"]
+            facts = [f"the first is at {self.names[full]}"] if self.names[full] != place else ["the first is the same in an earlier turn"]
             mistake = Mistake("two-of-one-name", f"two items are called `{full}`", "put `$index` into the name, or make it a block", facts)
             self.findings.add(mistake.at(place, around.calls))
         self.names[full] = place
@@ -383,6 +397,8 @@ class _Expander:
         with self._report(written.place, around.calls):
             ref = self._filled(written, above, around)
             found = above if ref == "above" else around.received if ref == "input" and around.received else around.frame.find(ref)
+            if found is None and around.frame.lost(ref):
+                raise Unknown
             if found is None:
                 raise Misplaced(self._unknown_ref(ref, around), written.place)
             return found
@@ -403,17 +419,12 @@ class _Expander:
 
     # bounds and reports
 
-    def _count(self, item: Item) -> None:
-        self.items += 1
+    def _count(self, item: Item, steps: int = 1) -> None:
+        """A step for each item and turn, and one for each value that a dense turn joins."""
+        self.items += steps
         if self.items > MAX_ITEMS:
             self.findings.error("too-large", item.place, f"the net has more than {MAX_ITEMS:,} items", "repeat less, or call fewer blocks")
             raise TooMuch
-
-    def _bounded(self, turns: int, item: Item) -> int:
-        if turns > MAX_ITEMS:
-            self.findings.error("too-large", item.place, f"{turns:,} turns are more than {MAX_ITEMS:,}", "make the repeat shorter")
-            raise TooMuch
-        return turns
 
     @contextmanager
     def _nested(self, item: Item) -> Iterator[None]:
@@ -438,9 +449,14 @@ class _Expander:
             return  # a finding is there already
 
 
-def _join(kind: str, ways: list[Value]) -> Layer:
-    """The layer that joins values without names of their own."""
-    layer: Layer = KINDS[kind](of=[way.node.name if way.node else "?" for way in ways])
+def _huge(shape: Shape) -> Mistake:
+    return Mistake("too-large", f"the output {show(shape)} has more numbers than any machine holds", "use smaller factors")
+
+
+def _join(kind: str, ways: list[Value], labels: Iterable[str] = ()) -> Layer:
+    """The layer that joins values without names of their own; a label stands for what a mistake has left without a node."""
+    names = [way.node.name if way.node else label for way, label in zip(ways, chain(labels, repeat("?")), strict=False)]
+    layer: Layer = KINDS[kind](of=names)
     return layer
 
 

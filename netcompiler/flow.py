@@ -42,6 +42,11 @@ class Frame:
             frame, first = frame.inner.get(first) if frame else None, step
         return frame.values.get(first) if frame else None
 
+    def lost(self, ref: str) -> bool:
+        """Whether a dotted name leads into what an earlier mistake has left open."""
+        outermost = self.find(ref.split(".")[0])
+        return outermost is not None and outermost.node is None
+
     def visible(self) -> Iterator[str]:
         yield from self.values
         if self.outer:

@@ -15,7 +15,7 @@ SIGNS = {"+", "-", "*", "/", "**", "negate", "if", "and", "or", "not", *COMPARE}
 
 @lru_cache(maxsize=1024)
 def parse_formula(text: str) -> Expression:
-    root = parse(text, 0)
+    root = parse(text, functions=POINTWISE)
     _check(root)
     if _sort(root) == TRUTH:
         raise root.wrong("a formula gives a number, and this gives true or false", "write `1 if … else 0`")

@@ -10,7 +10,7 @@ Read next: arithmetic.py, what a term comes to; expression.py, where terms stand
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -76,21 +76,22 @@ class Term(NamedTuple):
         return Mistake("expression", message, help, span=(self.at, self.length))
 
 
-def parse(text: str, offset: int) -> Term:
-    """The term of a whole text; places count from `offset` characters before it."""
-    return _Parser(text, offset).whole()
+def parse(text: str, offset: int = 0, functions: Set[str] = FUNCTIONS) -> Term:
+    """The term of a whole text; places count from `offset` characters before it. `functions` are those to suggest."""
+    return _Parser(text, offset, functions).whole()
 
 
 class _Parser:
     """One method a rule of the grammar."""
 
-    def __init__(self, text: str, offset: int) -> None:
+    def __init__(self, text: str, offset: int, functions: Set[str]) -> None:
         if len(text) > MAX_LENGTH:
             raise Mistake(
                 "expression", f"an expression has at most {MAX_LENGTH:,} characters, and this one {len(text):,}", "use several variables"
             )
         self.text = text
         self.offset = offset
+        self.functions = functions
         self.tokens = list(self._tokens())
         self.next = 0
         self.depth = 0
@@ -239,8 +240,8 @@ class _Parser:
 
     def call(self, token: Token) -> Term:
         if token.text not in FUNCTIONS | POINTWISE:
-            known = did_you_mean(token.text, FUNCTIONS)
-            raise Mistake("expression", f"there is no function `{token.text}`", known, span=(token.at, len(token.text)))
+            help = did_you_mean(token.text, self.functions) or f"there are {', '.join(sorted(self.functions))}"
+            raise Mistake("expression", f"there is no function `{token.text}`", help, span=(token.at, len(token.text)))
         self.need("(")
         args = [self.expr()]
         while self.take(","):

@@ -61,7 +61,8 @@ class Identifiers:
             self.findings.error("taken", place, message, "choose another name")
         elif name in ids:
             sort, owner, _ = ids[name]
-            message = f"`{name}` is a {sort} already{f' of {owner}' if sort == 'argument' else ''}"
+            message = f"`{name}` is {f'an argument of {owner}' if sort == 'argument' else f'a {sort}'} already"
+            self.uses.used.add(ids[name])
             self.findings.error("hides", place, message, "nothing hides anything: choose another name")
         self.uses.declared.setdefault(binding, place)
         ids[name] = binding
@@ -131,6 +132,10 @@ def _unknown(name: str, visible: Visible, span: tuple[int, int]) -> Mistake:
     if name == "index":
         message = "`$index` is the turn of a repeat, and there is none around this"
         return Mistake("unknown-variable", message, "pass it to a block as an argument", span=span)
+    if name == "x":
+        return Mistake(
+            "unknown-variable", "`x` is the input of a formula, and this is none", "write map: and the formula without `$`", span=span
+        )
     if name in ("in", "size"):
         message = f"`${name}` is what an item receives, and nothing is received here"
         return Mistake("unknown-variable", message, "write the number", span=span)

@@ -10,7 +10,7 @@ from netcompiler.identifiers import Identifiers, Visible, block
 from netcompiler.layers import KINDS
 from netcompiler.net import MERGES, Item, Slot
 from netcompiler.options import Columns, Formula, ItemList, SlotMap, Structure
-from netcompiler.reader import Findings, fields_of, mark_of, read_fields, read_options
+from netcompiler.reader import Findings, fields_of, lacks, mark_of, read_fields, read_options
 from netcompiler.schema import COMPOSITIONS, ITEM_KEYS
 from netcompiler.source import Items, Mapping, Node, Place, Scalar
 
@@ -33,6 +33,8 @@ class ItemReader:
     def items(self, node: Node, visible: Visible) -> list[Item]:
         if not isinstance(node, Items):
             help = "start each layer with `- `" if isinstance(node, Mapping) else "write the layers as a list"
+            if isinstance(node, Mapping) and all(key.startswith("-") for key in node.entries):
+                help = "a dash needs a blank behind it"
             self.findings.error("wrong-type", node.place, "layers are a list", help)
             self.identifiers.mentioned(node, visible)
             return []
@@ -59,7 +61,7 @@ class ItemReader:
         if len(kinds) != 1:
             self._wrong_kinds(node, kinds)
             self.identifiers.mentioned(node, visible)
-            return None
+            return Item(node.place, "", name=self._name(node, visible), broken=True)
         [kind] = kinds
         item = Item(node.key(kind), kind, node.entries[kind])
         item.name, item.origin = self._name(node, visible), self.ref(node.entries.get("from"), visible)
@@ -115,14 +117,16 @@ class ItemReader:
         before = self.findings.errors
         if item.kind in KINDS:
             self._layer(item, visible)
+            item.broken = self.findings.errors > before
         elif item.kind in COMPOSITIONS:
             self._composition(item, visible)
         elif item.kind in self.block_names:
             self._call(item, visible)
+            item.broken = self.findings.errors > before
         else:
             self._unknown_kind(item.kind, item.place)
             self.identifiers.mentioned(item.options, visible)
-        item.broken = self.findings.errors > before and not (item.lists or item.slots)
+            item.broken = True
 
     # layers
 
@@ -159,11 +163,13 @@ class ItemReader:
     # compositions and calls
 
     def _composition(self, item: Item, visible: Visible) -> None:
+        before = self.findings.errors
         model = COMPOSITIONS[item.kind]
         read_options(model, item.options, item.place, item.kind, self.findings)
         mapping = read_fields(model, item.options, item.place, item.kind, Findings())
-        if mapping is None:
+        if mapping is None or lacks(model, mapping):
             self.identifiers.mentioned(item.options, visible)
+            item.broken = True
             return
         item.options = mapping
         inner = Visible(dict(visible.ids), visible.receives, True) if item.kind in ("repeat", "dense") else visible
@@ -176,11 +182,13 @@ class ItemReader:
                 self._columns(node, visible, inner)
             elif not mark_of(fields[key], Structure):
                 self.identifiers.expressions(node, visible)
+        item.broken = self.findings.errors > before  # mistakes inside its lists are those of the items there
         for key, node in mapping.entries.items():
             if mark_of(fields[key], ItemList):
                 item.lists[key] = self.items(node, inner)
             elif mark_of(fields[key], SlotMap):
                 item.slots = self._paths(node, inner)
+                item.broken = item.broken or not item.slots
 
     def _columns(self, node: Node, visible: Visible, inner: Visible) -> None:
         if not isinstance(node, Mapping) or not node.entries:
@@ -196,9 +204,9 @@ class ItemReader:
             self.identifiers.declare(name, node.key(name), ("column", str(node.key(name)), name), inner.ids)
 
     def _paths(self, node: Node, visible: Visible) -> dict[str, Slot]:
-        if not isinstance(node, Mapping) or not node.entries:
+        if not isinstance(node, Mapping) or len(node.entries) < 2:
             help = "write paths: {left: […], right: […]}"
-            self.findings.error("wrong-type", node.place, "paths is a mapping of names to items", help)
+            self.findings.error("wrong-type", node.place, "paths is a mapping of two names or more to items", help)
             self.identifiers.mentioned(node, visible)
             return {}
         for name in node.entries:

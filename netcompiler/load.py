@@ -73,7 +73,7 @@ class _Loader:
 
     def load(self, spec: str, settings: Sequence[str]) -> None:
         name, variant = split_variant(spec)
-        source = self.find(name, Path.cwd())
+        source = self.find(name, Path())
         with self.reported():
             tree = self.extended(source, ())
             written = self.as_written(tree)
@@ -113,7 +113,8 @@ class _Loader:
                 near = f"; a file is named by its path: ./{name}" if (beside / name).exists() else ""
                 raise UnreadableSpec(f"{error.args[0]}{near}") from None
             return Source(shown, text)
-        return read_file(beside / name, name)
+        path = os.path.normpath(beside / name)
+        return read_file(Path(path), path)
 
     def extended(self, source: Source, chain: tuple[str, ...]) -> Mapping:
         """The tree of a file over the tree of the spec that it extends."""
@@ -130,25 +131,20 @@ class _Loader:
         extends = tree.entries.get("extends")
         if extends is None:
             if "patch" in tree.entries:
-                raise Misplaced(
-                    Mistake(
-                        "patch", "`patch` changes the spec that `extends` names, and there is no `extends`", "change the layers themselves"
-                    ),
-                    tree.key("patch"),
-                )
+                message = "`patch` changes the spec that `extends` names, and there is no `extends`"
+                self.findings.error("patch", tree.key("patch"), message, "change the layers themselves")
             return tree
         if not isinstance(extends, Scalar) or not isinstance(extends.value, str):
             raise Misplaced(Mistake("wrong-type", "`extends` is the name of a spec", "such as extends: resnet:50"), extends.place)
         name, variant = split_variant(extends.value)
         try:
-            base = self.find(name, Path(source.name).parent if is_path(name) else Path.cwd())
+            base = self.find(name, Path(source.name).parent)
         except UnreadableSpec as error:
             raise Misplaced(Mistake("extends", str(error)), extends.place) from None
         if base.name in (*chain, source.name):
-            raise Misplaced(
-                Mistake("extends-cycle", f"{base.name} extends itself", facts=[" -> ".join((*chain, source.name, base.name))]),
-                extends.place,
-            )
+            facts = [" -> ".join((*chain, source.name, base.name))]
+            mistake = Mistake("extends-cycle", f"{base.name} extends itself", "build on another spec, or on none", facts)
+            raise Misplaced(mistake, extends.place)
         below = self.extended(base, (*chain, source.name))
         with suppress(TooMany):
             read_document(below, Findings(), self.uses)  # what only the base uses is used
@@ -161,7 +157,7 @@ class _Loader:
         variants = tree.entries.get("variants")
         known = variants.entries if isinstance(variants, Mapping) else {}
         if variant not in known:
-            help = did_you_mean(variant, known) or ("its variants: " + ", ".join(known) if known else "it has none")
+            help = did_you_mean(variant, known) or ("its variants: " + ", ".join(known) if known else "this spec has none")
             raise Misplaced(Mistake("unknown-variant", f"there is no variant `{variant}`", help), place)
         return self.with_settings(tree, known[variant])
 
@@ -230,5 +226,7 @@ def read_file(path: Path, shown: str) -> Source:
         return Source(shown, path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UnreadableSpec(f"{shown} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except ValueError:
+        raise UnreadableSpec(f"{shown!r}: no file can be called so") from None
     except OSError as error:
         raise UnreadableSpec(f"{shown}: {error.strerror or error}".replace("No such file or directory", "there is no such file")) from None

@@ -38,7 +38,7 @@ def setting(text: str) -> tuple[str, Node, Place]:
     source = Source("--set", text)
     path, equals, value = text.partition("=")
     place = Place(source, 1, 1, 1, len(path) + 1)
-    if not equals or not path or not value.strip():
+    if not equals or not path or value.strip() in ("", "null", "~"):
         raise Misplaced(Mistake("setting", "a setting is key=value", "such as --set classes=10 or --set train.batch=64"), place)
     return path, parse(Source("--set", " " * (len(path) + 1) + value), shown=source), place
 

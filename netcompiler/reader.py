@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from netcompiler.arithmetic import show_value
 from netcompiler.diagnostics import Call, Diagnostic, Mistake, did_you_mean
 from netcompiler.formula import parse_formula
-from netcompiler.options import Expect, Formula, NameMap, OneOf, Options, Registry, Structure
+from netcompiler.options import LIMIT, Expect, Formula, NameMap, OneOf, Options, Registry, Structure
 from netcompiler.source import MAX_DIGITS, Items, Mapping, Node, Place, Scalar, plain
 
 Model = TypeVar("Model", bound=Options)
@@ -30,7 +30,7 @@ class TooMany(Exception):
 class Findings:
     """The diagnostics of one load, at most one of each severity for each place."""
 
-    MOST = 100
+    MOST = 50
 
     def __init__(self) -> None:
         self.list: list[Diagnostic] = []
@@ -45,7 +45,7 @@ class Findings:
         if key not in self.places:
             self.places.add(key)
             self.list.append(diagnostic.shortened())
-            if len(self.list) == self.MOST and self.errors:
+            if diagnostic.severity == "error" and sum(d.severity == "error" for d in self.list) == self.MOST:
                 raise TooMany
 
     def error(self, code: str, place: Place, message: str, help: str = "", facts: Iterable[str] = ()) -> None:
@@ -84,29 +84,40 @@ def _section(annotation: Any) -> type[Options] | None:
 
 
 def section_of(field: FieldInfo) -> type[Options] | None:
-    return None if mark_of(field, OneOf) else _section(field.annotation)
+    annotation: Any = field.annotation
+    return None if mark_of(field, OneOf) else _section(annotation)
 
 
 def read_fields(model: type[Options], node: Node | None, at: Place, what: str, findings: Findings) -> Mapping | None:
-    """The options as a mapping: F2's short form written out, unknown and missing keys and nulls reported."""
+    """The options as a mapping: F2's short form written out, unknown and missing keys and nulls reported and left out."""
     mapping = written_out(model, node, at, what, findings)
     if mapping is None:
         return None
-    fine = True
     known = fields_of(model)
+    read: dict[str, Node] = {}
     for key, value in mapping.entries.items():
         if key not in known:
             help = f"write `{what}` alone" if not known else _missing_colon(key, known) or did_you_mean(key, known)
             findings.error("unknown-option", mapping.key(key), f"{what} has no option `{key}`", help)
-            fine = False
-        elif key in known and is_null(value):
+        elif is_null(value):
             findings.error("null", mapping.key(key), f"`{key}` has no value", f"write one after the colon, or leave `{key}` out")
-            fine = False
+        else:
+            read[key] = value
     missing = [key for key in required_of(model) if key not in mapping.entries]
-    if missing and fine:
-        words = " and ".join(f"`{key}`" for key in missing)
-        findings.error("missing-option", at, f"{what} needs {words}", hint(model, missing))
-    return mapping if fine and not missing else None
+    if missing and len(read) == len(mapping.entries):  # else the unknown key may be the one that is missed
+        findings.error("missing-option", at, f"{what} needs {listed(missing)}", hint(model, missing))
+    return Mapping(mapping.place, read, mapping.keys)
+
+
+def listed(keys: Iterable[str]) -> str:
+    """`a`, `b` and `c`"""
+    *most, last = (f"`{key}`" for key in keys)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def lacks(model: type[Options], mapping: Mapping | None) -> bool:
+    """Whether an option that must be given is not there."""
+    return mapping is None or any(key not in mapping.entries for key in required_of(model))
 
 
 def _missing_colon(key: str, known: Iterable[str]) -> str:
@@ -151,7 +162,9 @@ def is_null(node: Node) -> bool:
 def read_options(
     model: type[Model], node: Node | None, at: Place, what: str, findings: Findings, calls: tuple[Call, ...] = ()
 ) -> Model | None:
-    """Options as an instance of their model, or None after an error, or while something in them is still `$`."""
+    """Options as an instance of their model, or None after an error, or while something in them is still `$`.
+
+    What cannot be read yet, or is wrong already, is left out, and the rest is checked all the same."""
     before = findings.errors
     mapping = read_fields(model, node, at, what, findings)
     if mapping is None:
@@ -167,25 +180,30 @@ def read_options(
         if value.dynamic:
             waiting.add(key)
         if not value.dynamic or has_parts(field):
+            errors = findings.errors
             data[key] = read_value(field, key, value, mapping.key(key), findings)
-    if findings.errors > before:
-        return None
+            if findings.errors > errors:
+                waiting.add(key)
+                del data[key]
+    waiting |= {key for key in required_of(model) if key not in mapping.entries}
     try:
         built = model.model_validate(data)
     except ValidationError as error:
         _explain(model, mapping, waiting, error, what, findings, calls)
         return None
     except Mistake as mistake:  # options that do not go together
-        if not waiting:
+        if not waiting and findings.errors == before:
             findings.add(mistake.at(option_place(mapping, mistake.option) or at, calls))
         return None
-    return None if waiting else built
+    return None if waiting or findings.errors > before else built
 
 
-def option_place(options: Node | None, option: str) -> Place | None:
-    """Where the value of an option stands, when the file has it."""
+def option_place(options: Node | None, option: str, model: type[Options] = Options) -> Place | None:
+    """Where the value of an option stands, when the file has it; `model` tells which option a short form is."""
     if option and isinstance(options, Mapping) and option in options.entries:
         return options.entries[option].place
+    if options and not isinstance(options, Mapping) and required_of(model) == (option,):
+        return options.place
     return None
 
 
@@ -211,7 +229,7 @@ def _read_choices(choice: OneOf, key: str, node: Node, findings: Findings) -> An
     if not choice.many:
         return read_choice(choice.registry, node, findings)
     if not isinstance(node, Items):
-        findings.error("wrong-type", node.place, f"{key} is a list", f"write {key}: [{_show(node)}]")
+        findings.error("wrong-type", node.place, f"{key} is a list", f"write {key}: [{node.raw if isinstance(node, Scalar) else '…'}]")
         return None
     return [read_choice(choice.registry, item, findings) for item in node.items]
 
@@ -289,8 +307,19 @@ def _explain(
         node = max((deepest(mapping, one["loc"]) for one in errors), key=lambda found: found[1])[0]
         expect = mark_of(fields_of(model)[key], Expect)
         words = expect.words if expect else errors[0]["msg"]
-        where = f"{key} of {what}" if what != key else key
-        findings.add(Diagnostic("wrong-type", node.place, f"{where} must be {words}, not {_show(node)}", (), lookalike(node), calls=calls))
+        where = f"`{key}` of {what}" if what != key else key
+        help = _another_number(node, words) or lookalike(node)
+        findings.add(Diagnostic("wrong-type", node.place, f"{where} must be {words}, not {_show(node)}", (), help, calls=calls))
+
+
+def _another_number(node: Node, words: str) -> str:
+    """Help for a number that is not whole, or larger than any."""
+    if not isinstance(node, Scalar) or isinstance(node.value, bool | str) or node.value is None or "whole number" not in words:
+        return ""
+    if node.value > LIMIT:
+        return f"the largest is {LIMIT:,}"
+    computed = node.value.denominator > 1 and node.raw.startswith("$")
+    return f"{show_value(node.value)} is not whole: use round, floor or //" if computed else ""
 
 
 def deepest(node: Node, path: tuple[Any, ...]) -> tuple[Node, int]:
@@ -310,7 +339,7 @@ def _show(node: Node) -> str:
     if isinstance(node, Mapping):
         return "a mapping"
     if isinstance(node, Items):
-        text = f"[{', '.join(_show(item) for item in node.items)}]"
+        text = f"[{', '.join(item.raw if isinstance(item, Scalar) else _show(item) for item in node.items)}]"
         return text if len(text) <= 40 else f"a list of {len(node.items)}"
     assert isinstance(node, Scalar)
     if isinstance(node.value, str):

@@ -35,6 +35,11 @@ def _second_colon(before: str, behind: str) -> bool:
     return ": " in before
 
 
+def _closing(before: str, behind: str) -> bool:
+    opened = sum(before.count(bracket) for bracket in "[{") - sum(before.count(bracket) for bracket in "]}")
+    return behind.startswith(("]", "}")) and opened == 0
+
+
 def _quote(before: str, behind: str) -> bool:
     return before.endswith(("'", '"'))
 
@@ -42,6 +47,8 @@ def _quote(before: str, behind: str) -> bool:
 DASH = ("a dash needs a blank behind it", "write `- conv: …`")
 SLIPS = (
     Slip("expected", *DASH, began=True, fits=_dash),
+    Slip("expected", *DASH, fits=_dash),
+    Slip("expected", "this bracket closes nothing", "take it away, or open it before", fits=_closing),
     Slip("cannot start any token", "a tab may not indent a line", "use blanks", fits=_tab),
     Slip("tab character", "a tab may not indent a line", "use blanks"),
     Slip("cannot start any token", "this character cannot start a value", "put the text in quotes"),
@@ -75,7 +82,7 @@ SLIPS = (
     ),
     Slip("unknown escape", "in double quotes a backslash begins an escape", "write two of them, or use single quotes"),
     Slip("comment or line break", "the text of `|` or `>` starts in the next line", "move it there, indented"),
-    Slip("alphabetic or numeric", "a text may not start with `&` or `*`", "put it in quotes"),
+    Slip("alphabetic or numeric", "a text may not start with `&` or `*`", "put it in quotes", began=True),
 )
 """The first that fits is said."""
 

@@ -224,11 +224,16 @@ class _Builder:
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
             raise SpecError(*self.found, self._at(event, "documents", "a file holds one document", "put the second into a file of its own"))
         if isinstance(event, yaml.AliasEvent):
-            self.found.append(self._at(event, "alias", "aliases (*name) are not part of the language", INSTEAD.format("*")))
+            self._once(self._at(event, "alias", "aliases (*name) are not part of the language", INSTEAD.format("*")))
         elif getattr(event, "anchor", None) is not None:
-            self.found.append(self._at(event, "anchor", "anchors (&name) are not part of the language", INSTEAD.format("&")))
+            self._once(self._at(event, "anchor", "anchors (&name) are not part of the language", INSTEAD.format("&")))
         elif getattr(event, "tag", None) is not None:
-            self.found.append(self._at(event, "tag", "tags (!name) are not part of the language", "quote a text that starts with `!`"))
+            self._once(self._at(event, "tag", "tags (!name) are not part of the language", "quote a text that starts with `!`"))
+
+    def _once(self, mistake: Diagnostic) -> None:
+        """What the language lacks is said where it is used first."""
+        if all(mistake.code != earlier.code for earlier in self.found):
+            self.found.append(mistake)
 
     def _scalar(self, event: Any) -> Scalar:
         quoted = bool(event.style)
@@ -250,7 +255,7 @@ class _Builder:
                 self.found.append(_unquoted(node))
         elif key == "<<":
             help = "`extends` builds on another spec, a block names a group of layers"
-            self.found.append(Diagnostic("merge-key", node.place, "merge keys (<<) are not part of the language", (), help))
+            self._once(Diagnostic("merge-key", node.place, "merge keys (<<) are not part of the language", (), help))
         elif key in top.keys:
             help = "take one out, or give each layer of a list a `- ` of its own"
             facts = (f"first at {top.keys[key]}",)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from netcompiler.arithmetic import Lookup, show_value
+from netcompiler.arithmetic import Lookup
 from netcompiler.diagnostics import Mistake
 from netcompiler.expression import parse_value
 from netcompiler.formula import parse_formula, show_term, with_constants
@@ -54,7 +54,7 @@ def as_node(value: Any, at: Scalar) -> Node:
     """A value as if it had been written at a place."""
     if isinstance(value, list):
         return Items(at.place, [as_node(item, at) for item in value])
-    scalar = Scalar(at.place, value, show_value(value))
+    scalar = Scalar(at.place, value, value if isinstance(value, str) else at.raw)
     scalar.dynamic = False
     return scalar
 

@@ -215,10 +215,10 @@ TOGETHER = [
     ("augment: [affine: {border: edge}]", "1:11 affine moves nothing: all of it is off"),
     ("warmup: {start: 0.1}", "1:1 warmup has one length, in epochs or in steps"),
     ("warmup: {epochs: 1, steps: 5}", "1:1 warmup has one length, in epochs or in steps"),
-    ("schedule: {multistep: [30, 10]}", "1:23 at of multistep must be a list of epochs, each above the one before, not [30, 10]"),
+    ("schedule: {multistep: [30, 10]}", "1:23 `at` of multistep must be a list of epochs, each above the one before, not [30, 10]"),
     ("augment: {flip: 0.5}", "1:10 augment is a list"),
     ("optimizer: sgd", "1:12 sgd needs `rate`"),
-    ("memory: 2 gb", '1:9 memory of train must be a text such as "2GB" or "512MiB", not the text "2 gb"'),
+    ("memory: 2 gb", '1:9 `memory` of train must be a text such as "2GB" or "512MiB", not the text "2 gb"'),
 ]
 
 
