@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -21,6 +21,7 @@ from netcompiler.passes.merge import merge
 from netcompiler.passes.optimise import optimise
 from netcompiler.passes.select import Facts, select
 from netcompiler.passes.simplify import simplify
+from netcompiler.passes.why import Why, silent
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from netcompiler.tensors import spared
@@ -40,6 +41,8 @@ class Job:
     facts: Facts = field(default_factory=dict)
     saving: int = 0
     """Bytes of kept values to compute again, because a plan came out too large."""
+    why: Why = silent
+    """Hears why rewrites did not fire."""
 
     @property
     def exact(self) -> bool:
@@ -50,11 +53,11 @@ Stage = tuple[str, Callable[[Plan, Job], Plan]]
 
 STAGES: tuple[Stage, ...] = (
     ("simplify", lambda plan, job: simplify(plan)),
-    ("fold", lambda plan, job: fold(plan)),
+    ("fold", lambda plan, job: fold(plan, job.why)),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
     ("optimise", lambda plan, job: optimise(plan, job.recipe, spared(job.graph))),
-    ("keep", lambda plan, job: keep(plan, job.saving)),
-    ("fuse", lambda plan, job: fuse(plan)),
+    ("keep", lambda plan, job: keep(plan, job.saving, job.why)),
+    ("fuse", lambda plan, job: fuse(plan, job.why)),
     ("merge", lambda plan, job: merge(plan)),
     ("select", lambda plan, job: select(plan, job.facts, job.exact)),
     ("hoist", lambda plan, job: hoist(plan)),
@@ -87,11 +90,16 @@ def _within_budget(plan: Plan, job: Job) -> Job:
     budget = job.recipe.budget if job.recipe else None
     late = [stage for _, stage in STAGES[[name for name, _ in STAGES].index("keep") :]]
     for _ in range(TRIES if budget else 0):
-        over = sum(reduce(lambda done, stage: stage(done, job), late, plan).segments.values()) - (budget or 0)
+        trial = replace(job, why=silent)
+        over = sum(_through(late, plan, trial).segments.values()) - (budget or 0)
         if over <= 0:
             break
         job = replace(job, saving=job.saving + over)
     return job
+
+
+def _through(late: Sequence[Callable[[Plan, Job], Plan]], plan: Plan, job: Job) -> Plan:
+    return reduce(lambda done, stage: stage(done, job), late, plan)
 
 
 def compile(

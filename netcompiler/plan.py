@@ -1,6 +1,6 @@
 """The plan: static programs over values that are assigned once, and the state that they read and replace.
 
-Frozen data and its printer, nothing else. What the instructions mean: instructions/. What a legal plan is: verify.py.
+Frozen data, nothing else. What the instructions mean: instructions/. What a legal plan is: verify/. The plan as text: listing.py.
 """
 
 from __future__ import annotations
@@ -35,12 +35,6 @@ class Axis(NamedTuple):
 
     def size(self, n: int) -> int:
         return (n + self.low + self.high - self.extent) // self.stride + 1
-
-    def __str__(self) -> str:
-        text = f"{self.kernel}"
-        text += f"/{self.stride}" if self.stride != 1 else ""
-        text += f"+{self.low},{self.high}" if self.low or self.high else ""
-        return text + (f"d{self.dilation}" if self.dilation != 1 else "")
 
 
 class Value(NamedTuple):
@@ -161,58 +155,4 @@ class Plan:
         return replace(self, programs={**self.programs, **changed})
 
 
-def show_plan(plan: Plan) -> str:
-    """The plan as text: equal plans print equally."""
-    head = f"plan {plan.spec} {plan.mode} batch={plan.batch} {plan.target} {plan.dtype}"
-    states = [show_state(state, plan.homes.get("", {}).get(name)) for name, state in plan.states.items()]
-    segments = [f"segment {name} {size:,} bytes" for name, size in plan.segments.items()]
-    programs = [show_program(program, plan.homes.get(name, {})) for name, program in plan.programs.items()]
-    return "\n".join([head, *segments, *states, *programs]) + "\n"
-
-
-def show_state(state: State, home: Home | None = None) -> str:
-    where = f" @{home.offset}" if home else ""
-    return f"state {state.value} {state.segment}{where}" + (f"   ; {state.parameter}" if state.parameter else "")
-
-
-def show_program(program: Program, homes: Mapping[str, Home]) -> str:
-    lines = [f"\nprogram {program.name}"]
-    lines += [line for instruction in program for line in show_instruction(instruction, homes)]
-    lines += [f"  {name} <- {value.name}" for name, value in program.successors.items()]
-    lines += [f"  return {name} = {value.name}" for name, value in program.outputs.items()]
-    return "\n".join(lines)
-
-
-def show_instruction(instruction: Instruction, homes: Mapping[str, Home], indent: str = "  ") -> Iterator[str]:
-    results = ", ".join(str(value) + _show_home(homes.get(value.name)) for value in instruction.results)
-    names = [value.name for value in instruction.operands]
-    words = [instruction.op, *([] if instruction.op == "map" else names)]
-    words += [
-        _show_attribute(key, value, names) for key, value in instruction.attributes.items() if key != "shape" or instruction.op != "map"
-    ]
-    words += [word for word in (instruction.kernel and f"kernel={instruction.kernel}", instruction.algorithm) if word]
-    words += [f"ws={instruction.workspace}"] if instruction.workspace else []
-    words += [f"lane={instruction.lane}"] if instruction.lane not in ("", "main") else []
-    origin = f"   ; {instruction.origin}" if instruction.origin else ""
-    yield f"{indent}{results} = {' '.join(words)}{origin}"
-    for inner in instruction.body:
-        yield from show_instruction(inner, {}, indent + "    ")
-
-
-def _show_home(home: Home | None) -> str:
-    return f"@{home.offset}" + (f"/{home.pitch}" if home.pitch else "") if home else ""
-
-
-def _show_attribute(key: str, value: Any, names: list[str]) -> str:
-    if key == "exprs":
-        return " | ".join(expr.show(names) for expr in value)
-    if key == "window":
-        return "window=" + "x".join(map(str, value))
-    if isinstance(value, tuple) and len(value) > 12:
-        return f"{key}=[{len(value)} numbers]"
-    if isinstance(value, tuple):
-        return f"{key}={'x'.join(map(str, value)) or '()'}"
-    return f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-
-
-__all__ = ["SIZES", "Axis", "Expr", "Home", "Instruction", "Plan", "Program", "Start", "State", "Value", "show_plan"]
+__all__ = ["SIZES", "Axis", "Expr", "Home", "Instruction", "Plan", "Program", "Start", "State", "Value"]

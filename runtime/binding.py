@@ -73,10 +73,13 @@ class Binding:
         for position, instruction in enumerate(program):
             calls += self.calls_of(instruction, views)
             calls += [partial(spread.after, position)] if spread else []
-        for name, value in program.successors.items():
-            if homes.get(value.name) != self.plan.homes[""][name] and value.name != name:
-                calls.append(partial(np.copyto, self.states[name], views[value.name]))
-        return calls
+        return calls + self.successions(program)
+
+    def successions(self, program: Program) -> list[Call]:
+        """Copies of the successors that were not computed at their state's address."""
+        homes, views = self.plan.homes[program.name], self.views[program.name]
+        moved = [(name, value) for name, value in program.successors.items() if homes.get(value.name) != self.plan.homes[""][name]]
+        return [partial(np.copyto, self.states[name], views[value.name]) for name, value in moved if value.name != name]
 
     def calls_of(self, instruction: Instruction, views: Mapping[str, Array]) -> list[Call]:
         """One call, or those of a fused instruction's body on arrays of its own."""

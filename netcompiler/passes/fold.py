@@ -11,18 +11,19 @@ from netcompiler.builder import Builder
 from netcompiler.passes.fuse import readers_of
 from netcompiler.passes.hoist import HOSTS, LASTING
 from netcompiler.passes.simplify import without_dead
+from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import Instruction, Plan, Program, Value
 from netcompiler.scalar import ONE, ZERO, Expr, derivative, operand, operands, substitute
 
 PRODUCTS = ("conv", "matmul")
 
 
-def fold(plan: Plan) -> Plan:
+def fold(plan: Plan, why: Why = silent) -> Plan:
     lasting = frozenset(state.value for state in plan.states.values() if state.segment in LASTING)
-    return plan.with_programs(_folded(program, lasting, plan.dtype) for name, program in plan.programs.items() if name in HOSTS)
+    return plan.with_programs(_folded(program, lasting, plan.dtype, why) for name, program in plan.programs.items() if name in HOSTS)
 
 
-def _folded(program: Program, lasting: frozenset[Value], dtype: str) -> Program:
+def _folded(program: Program, lasting: frozenset[Value], dtype: str, why: Why) -> Program:
     readers = readers_of(program)
     made = {value: instruction for instruction in program for value in instruction.results}
     steady = set(lasting)
@@ -32,7 +33,9 @@ def _folded(program: Program, lasting: frozenset[Value], dtype: str) -> Program:
         if instruction.operands and steady.issuperset(instruction.operands):
             steady.update(instruction.results)
         match = _match(instruction, made, steady, readers) if instruction.op == "map" else None
-        if match:
+        if isinstance(match, str):
+            why(because(program, instruction, f"is not part of the weights: {match}"))
+        if isinstance(match, tuple):
             b.origin = instruction.origin
             names[instruction.result] = _write(b, *match, names)
         else:
@@ -46,21 +49,24 @@ def _folded(program: Program, lasting: frozenset[Value], dtype: str) -> Program:
 Match = tuple[Instruction, Expr, list[Value]]
 """The product, an expression with the product as operand 0, and all operands."""
 
+Reason = str
+"""Why a map behind a product cannot be part of its weights."""
 
-def _match(instruction: Instruction, made: dict[Value, Instruction], steady: set[Value], readers: dict[Value, int]) -> Match | None:
+
+def _match(
+    instruction: Instruction, made: dict[Value, Instruction], steady: set[Value], readers: dict[Value, int]
+) -> Match | Reason | None:
     """A map that is d * y + e in the one product that it reads, where d and e are steady and one for each channel."""
     [expr, *more], values = instruction.attributes["exprs"], list(instruction.operands)
     while not more:
         moving = [i for i in operands(expr) if values[i] not in steady]
-        if len(moving) != 1 or readers[values[moving[0]]] != 1:
-            return None
-        [i] = moving
-        inner = made.get(values[i])
+        inner = made.get(values[moving[0]]) if len(moving) == 1 else None
         if inner is None or inner.results[0].shape != instruction.result.shape:
             return None
+        [i] = moving
         if inner.op in PRODUCTS:
-            return _affine(inner, expr, values, i)
-        if inner.op != "map" or len(inner.results) > 1:
+            return _affine(inner, expr, values, i, readers[values[i]])
+        if inner.op != "map" or len(inner.results) > 1 or readers[values[i]] != 1:
             return None
         places = {j: operand(len(values) + j) for j in range(len(inner.operands))}
         expr = substitute(expr, {i: substitute(inner.attributes["exprs"][0], places)})
@@ -68,14 +74,18 @@ def _match(instruction: Instruction, made: dict[Value, Instruction], steady: set
     return None
 
 
-def _affine(product: Instruction, expr: Expr, values: list[Value], i: int) -> Match | None:
+def _affine(product: Instruction, expr: Expr, values: list[Value], i: int, readers: int) -> Match | Reason | None:
     channels = product.result.shape[-1]
     slope = derivative(expr, i)
+    if i in operands(slope) or slope in (ONE, ZERO):
+        return None
+    if readers > 1:
+        return f"{readers} read the product {product.result.name}"
     others = [values[j] for j in operands(expr) if j != i]
-    if i in operands(slope) or slope in (ONE, ZERO) or any(value.shape not in ((channels,), ()) for value in others):
-        return None
+    if odd := next((value for value in others if value.shape not in ((channels,), ())), None):
+        return f"{odd.name} is not one number for each channel"
     if product.op == "matmul" and (product.attributes["ta"] or not product.attributes["tb"] or len(product.operands[1].shape) != 2):
-        return None
+        return f"the product {product.result.name} has its channels elsewhere"
     order = [i, *(j for j in range(len(values)) if j != i)]
     return product, substitute(expr, {j: operand(order.index(j)) for j in order}), [values[j] for j in order]
 

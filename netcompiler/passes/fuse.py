@@ -1,6 +1,7 @@
 """Regions that cross memory once: maps into the map that alone reads them; reductions over the same values side by side.
 
-A fused instruction contains what it replaces. What the backward half keeps, and what several read, stays a value.
+A fused instruction contains what it replaces. What the backward half keeps stays a value; what several read does, too,
+unless it is cheaper to compute it for each of them (absorb.py).
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from netcompiler.passes.absorb import absorbed
+from netcompiler.passes.regions import composed, region
+from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import Instruction, Plan, Program, Value
-from netcompiler.scalar import Expr, nodes, operand, substitute
+from netcompiler.scalar import nodes, operand, substitute
 
 MAX_NODES = 200
 """The largest expression that one map may grow to."""
@@ -18,8 +22,8 @@ MAX_NODES = 200
 REDUCED = ("sum", "moments")
 
 
-def fuse(plan: Plan) -> Plan:
-    return plan.with_programs(merged(reductions(maps(program))) for program in plan.programs.values())
+def fuse(plan: Plan, why: Why = silent) -> Plan:
+    return plan.with_programs(merged(absorbed(reductions(maps(program, why)), plan.states, why)) for program in plan.programs.values())
 
 
 def readers_of(program: Program) -> Counter[Value]:
@@ -28,7 +32,7 @@ def readers_of(program: Program) -> Counter[Value]:
     return readers
 
 
-def maps(program: Program) -> Program:
+def maps(program: Program, why: Why) -> Program:
     """Each map that one other map reads is written into that one, unless it is kept for the backward half."""
     readers = readers_of(program)
     made: dict[Value, tuple[int, Instruction]] = {}
@@ -38,9 +42,13 @@ def maps(program: Program) -> Program:
         if instruction.op == "map":
             for value in instruction.operands:
                 where, inner = made.get(value, (0, None))
-                kept = where < program.forward <= position
-                if inner and readers[value] == 1 and not kept and _fits(inner, instruction):
-                    instruction = _composed(inner, instruction)
+                if inner is None or readers[value] > 1:
+                    continue
+                reason = "it is kept for the backward half" if where < program.forward <= position else _misfit(inner, instruction)
+                if reason:
+                    why(because(program, inner, f"is not written into {instruction.result.name}: {reason}"))
+                else:
+                    instruction = composed(inner, instruction)
                     gone.add(value)
             if len(instruction.results) == 1:
                 made[instruction.result] = (position, instruction)
@@ -52,21 +60,14 @@ def maps(program: Program) -> Program:
     return replace(program, instructions=(*ahead, *behind), forward=len(ahead))
 
 
-def _fits(inner: Instruction, outer: Instruction) -> bool:
+def _misfit(inner: Instruction, outer: Instruction) -> str:
     """No work is repeated by broadcasting, nothing is stored in a smaller type on the way, expressions stay small."""
-    [expr] = inner.attributes["exprs"]
-    if inner.result.shape != outer.attributes["shape"] or inner.result.dtype not in ("f32", "f64", "b1"):
-        return False
-    return sum(1 for e in (expr, *outer.attributes["exprs"]) for _ in nodes(e)) <= MAX_NODES
-
-
-def _composed(inner: Instruction, outer: Instruction) -> Instruction:
-    values = [value for value in outer.operands if value != inner.result]
-    values += [value for value in inner.operands if value not in values]
-    own = substitute(inner.attributes["exprs"][0], {i: operand(values.index(v)) for i, v in enumerate(inner.operands)})
-    places: dict[int, Expr] = {i: own if v == inner.result else operand(values.index(v)) for i, v in enumerate(outer.operands)}
-    exprs = tuple(substitute(expr, places) for expr in outer.attributes["exprs"])
-    return replace(outer, operands=tuple(values), attributes={**outer.attributes, "exprs": exprs})
+    if inner.result.shape != outer.attributes["shape"]:
+        return f"it would be computed again for each of {outer.attributes['shape']}"
+    if inner.result.dtype not in ("f32", "f64", "b1"):
+        return f"it is stored as {inner.result.dtype}"
+    size = sum(1 for e in (*inner.attributes["exprs"], *outer.attributes["exprs"]) for _ in nodes(e))
+    return f"the expression would have {size} parts, and {MAX_NODES} are the most" if size > MAX_NODES else ""
 
 
 def reductions(program: Program) -> Program:
@@ -86,7 +87,9 @@ def reductions(program: Program) -> Program:
         together = _together(program, made, members) and (taken or len(members) > 1)
         if together and not (any(t < program.forward for t in taken) and members[0] >= program.forward):
             body = [program.instructions[position] for position in sorted({*taken, *members})]
-            placed[members[0]] = _fused(body, [program.instructions[m] for m in members])
+            placed[members[0]] = region(
+                body, [value for m in members for value in program.instructions[m].results], program.instructions[members[0]].origin
+            )
             gone.update([*taken, *members])
     if not placed:
         return program
@@ -151,10 +154,3 @@ def _together(program: Program, made: dict[Value, tuple[int, Instruction]], memb
             if value in made and made[value][0] >= first:
                 return False
     return True
-
-
-def _fused(body: Sequence[Instruction], members: Sequence[Instruction]) -> Instruction:
-    inside = {value for instruction in body for value in instruction.results}
-    operands = dict.fromkeys(value for instruction in body for value in instruction.operands if value not in inside)
-    results = tuple(value for member in members for value in member.results)
-    return Instruction(results, "fused", tuple(operands), {}, tuple(body), origin=members[0].origin)

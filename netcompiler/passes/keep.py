@@ -11,6 +11,7 @@ from dataclasses import replace
 from netcompiler.builder import Builder
 from netcompiler.instructions.op import OPS
 from netcompiler.passes.simplify import without_dead
+from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import Instruction, Plan, Program, Value
 
 ROW = 3
@@ -19,18 +20,20 @@ ROW = 3
 CHEAP = ("map", "random", "reshape", "constant")
 
 
-def keep(plan: Plan, saving: int = 0) -> Plan:
+def keep(plan: Plan, saving: int = 0, why: Why = silent) -> Plan:
     """`saving` is how many bytes of kept values are to be computed again beyond what costs nothing."""
-    return plan.with_programs(_kept(program, plan.dtype, saving) for program in plan.programs.values())
+    return plan.with_programs(_kept(program, plan.dtype, saving, why) for program in plan.programs.values())
 
 
-def _kept(program: Program, dtype: str, saving: int) -> Program:
+def _kept(program: Program, dtype: str, saving: int, why: Why) -> Program:
     if not program.forward:
         return program
     ahead, behind = program.instructions[: program.forward], program.instructions[program.forward :]
     choice = _Choice(ahead, behind)
     choice.free()
     choice.save(saving)
+    for value, reason in choice.reasons.items():
+        why(because(program, choice.made[value], reason))
     if not choice.again:
         return program
     clones: dict[Value, Value] = {}
@@ -51,6 +54,7 @@ class _Choice:
         self.kept = {value for value in self.read if self.made[value].op not in CHEAP}
         self.again: set[Value] = set()
         self.pinned: set[Value] = set()
+        self.reasons: dict[Value, str] = {}
 
     def free(self) -> None:
         """Cheap values are computed again where only fewer bytes than their own must be kept for it, and no long row of
@@ -62,11 +66,13 @@ class _Choice:
                 continue
             chain, leaves = self._chain(value, CHEAP)
             depth[value] = 1 + max((depth.get(inner, 0) for inner in chain if inner is not value), default=0)
-            if depth[value] <= ROW and sum(leaf.bytes for leaf in leaves - self.kept if leaf in self.made) < value.bytes:
+            more = sum(leaf.bytes for leaf in leaves - self.kept if leaf in self.made)
+            if depth[value] <= ROW and more < value.bytes:
                 self.again |= chain
                 self.kept |= leaves
             else:
                 self.kept.add(value)
+                self.reasons[value] = f"is kept: {_reason(depth[value], more, value.bytes)}"
 
     def save(self, saving: int) -> None:
         """Other values too, until so many bytes are saved; what they are made of must be kept anyway, and stays so."""
@@ -114,3 +120,9 @@ class _Choice:
             b.origin = original.origin
             results = b.emit_all(original.op, *(clones.get(inner, inner) for inner in original.operands), **original.attributes)
             clones.update(zip(original.results, results, strict=True))
+
+
+def _reason(depth: int, more: int, own: int) -> str:
+    if depth > ROW:
+        return f"it would be the last of {depth} values in a row that are computed again"
+    return f"to compute it again {more:,} bytes would have to be kept, and it has {own:,}"

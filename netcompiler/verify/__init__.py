@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     memory.inside,
     memory.written_over,
     memory.members,
+    memory.runs,
     programs.lanes,
     programs.streams,
     state.prepared,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, combinations, pairwise
+from itertools import accumulate, pairwise
 
 from netcompiler.instructions.op import OPS
 from netcompiler.plan import SIZES, Home, Instruction, Plan, Program, Value
@@ -96,6 +96,31 @@ def _parallel(plan: Plan) -> Faults:
                 yield f"{name} is not as far from {base} as the others of {row} are from theirs"
 
 
+def runs(plan: Plan) -> Faults:
+    """10: the members of a flat instruction follow one another without anything between, the same in all that it reads."""
+    for program, homes in placed(plan):
+        for instruction in program:
+            columns = _columns(instruction) if instruction.op == "flat" else []
+            for column in columns:
+                for (before, value), (lead, after) in zip(pairwise(column), pairwise(columns[0]), strict=True):
+                    begin = region(before, homes[before.name])
+                    gap = homes[value.name].offset - begin.end
+                    step = homes[after.name].offset - homes[lead.name].offset
+                    size = SIZES[value.dtype]
+                    if (
+                        begin.segment != homes[value.name].segment
+                        or not 0 <= gap < MEMBER * size
+                        or gap + before.bytes != step * size // SIZES[lead.dtype]
+                    ):
+                        yield f"{at(program, instruction)}: {value.name} does not follow {before.name} as {after.name} follows {lead.name}"
+
+
+def _columns(instruction: Instruction) -> list[list[Value]]:
+    """What members write and read, place by place; single numbers are the same for all."""
+    rows = [(*member.results, *(value for value in member.operands)) for member in instruction.body]
+    return [list(column) for column in zip(*rows, strict=True) if column[0].elements > 1]
+
+
 def written_over(plan: Plan) -> Faults:
     """3, 9: live values share bytes only by a view or in place; a state whose address was rewritten is read no more.
 
@@ -160,19 +185,19 @@ class _Replay:
                 yield f"{who} reads {value.name}, whose bytes have been written over"
 
     def in_place(self, instruction: Instruction) -> Iterator[str]:
-        """A map may write where an operand of the same size and access lies; nothing else writes over what it reads.
-        The members of a flat are maps, each by itself."""
-        if instruction.op == "flat":
-            for member in instruction.body:
-                yield from self.in_place(member)
-            return
-        views = shown(instruction, self.homes)
-        own = [(value, region(value, self.homes[value.name])) for value in instruction.results]
-        read = [(value, region(value, self.homes[value.name])) for value in instruction.operands if value not in views]
-        for (one, here), (other, there) in combinations(own, 2):
+        """A map may write where an operand of the same size and access lies; nothing else writes over what it reads."""
+        own = sorted(((region(value, self.homes[value.name]), value.name) for value in instruction.results), key=lambda pair: pair[0])
+        for (here, one), (there, other) in pairwise(own):
             if here.overlaps(there):
-                yield f"{one.name} and {other.name} lie in the same bytes"
-        for value, here in own:
+                yield f"{one} and {other} lie in the same bytes"
+        for inner in instruction.body if instruction.op == "flat" else (instruction,):
+            yield from self._over_operands(inner)
+
+    def _over_operands(self, instruction: Instruction) -> Iterator[str]:
+        views = shown(instruction, self.homes)
+        read = [(value, region(value, self.homes[value.name])) for value in instruction.operands if value not in views]
+        for value in instruction.results:
+            here = region(value, self.homes[value.name])
             for operand, there in read:
                 if here.overlaps(there) and not (instruction.op == "map" and _same_access(value, here, operand, there)):
                     yield f"{value.name} is written over {operand.name}, which it reads"

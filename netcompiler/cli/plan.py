@@ -1,0 +1,135 @@
+"""netc plan: the program that a spec becomes, at any stage; its memory; why rewrites did not fire; whether it is right."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
+from netcompiler.cli.loading import load
+from netcompiler.compilation import DTYPES, STAGES, Job, stages
+from netcompiler.diagnostics import SpecError, did_you_mean
+from netcompiler.listing import program_lines, show_plan
+from netcompiler.passes.lower import MODES
+from netcompiler.plan import Plan, Program
+from netcompiler.recipe import Recipe
+from netcompiler.report.memory_map import memory_map, segment_table
+from netcompiler.verify import IllegalPlan
+
+NAMES = ("lower", *(name for name, _ in STAGES))
+BEFORE_REGIONS = NAMES[NAMES.index("fuse") - 1]
+"""The last stage in which every instruction is one that has a kernel of its own."""
+
+TOLERANCE = {"f32": 1e-3, "f64": 1e-9}
+
+
+def main(words: Sequence[str]) -> int:
+    args = _parser().parse_args(words)
+    loaded = load(args.spec, args.set)
+    if loaded.errors or loaded.graph is None:
+        remarks.write(loaded.errors)
+        return FAULTY
+    mode = args.mode or ("train" if any(output.loss for output in loaded.graph.outputs) else "infer")
+    batch = args.batch or _batch(loaded.recipe, mode)
+    reasons: list[str] = []
+    job = Job(loaded.graph, loaded.recipe, mode, batch, args.target, DTYPES[args.dtype], why=reasons.append)
+    try:
+        plans = dict(_until(args.stage, job, args.check))
+    except SpecError as error:
+        remarks.write(error.diagnostics)
+        return FAULTY
+    except IllegalPlan as fault:
+        print(f"netc: {fault}", file=sys.stderr)
+        return FAULTY
+    _answer(args, plans, reasons)
+    return _checked(plans) if args.check else FINE
+
+
+def _batch(recipe: Recipe | None, mode: str) -> int:
+    """What a step takes at once."""
+    return -(-recipe.batch // recipe.accumulate) if recipe and mode == "train" else 1
+
+
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(
+        "plan", "The program that a spec becomes: every instruction, what it reads and writes, and its line in the spec."
+    )
+    parser.add_spec()
+    parser.add_settings()
+    parser.add_argument("--mode", choices=MODES, help="default: train where an output has a loss")
+    parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures at once; default: the spec's own, or 1")
+    parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="what is computed in; default: float32")
+    parser.add_argument("--target", choices=("numpy",), default="numpy", help="default: numpy")
+    parser.add_argument(
+        "--stage", choices=NAMES, default=NAMES[-1], metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {NAMES[-1]}"
+    )
+    parser.add_argument("--program", metavar="NAME", help="one of the plan's programs, such as step or infer; default: all")
+    parser.add_argument("--why", action="store_true", help="instead of the program: why a rewrite did not fire, line by line")
+    parser.add_argument("--memory", action="store_true", help="instead of the program: segments, and the arena as a picture")
+    parser.add_argument("--check", action="store_true", help="instead of the program: verify every stage, run the plan, and compare values")
+    return parser
+
+
+def _until(stage: str, job: Job, checked: bool) -> Iterator[tuple[str, Plan]]:
+    """The plan after each stage, up to the one that is asked for."""
+    for name, plan in stages(job, checked):
+        yield name, plan
+        if name == stage:
+            return
+
+
+def _answer(args: argparse.Namespace, plans: dict[str, Plan], reasons: Sequence[str]) -> None:
+    plan = plans[args.stage]
+    programs = _programs(plan, args.program)
+    if args.why:
+        _print(reason for reason in reasons if any(reason.startswith(f"{program.name}: ") for program in programs))
+    if args.memory:
+        _print(_memory(plan, programs))
+    if args.program and not (args.why or args.memory or args.check):
+        _print(line for program in programs for line in program_lines(plan, program))
+    elif not (args.why or args.memory or args.check):
+        sys.stdout.write(show_plan(plan))
+
+
+def _programs(plan: Plan, name: str | None) -> list[Program]:
+    if name is not None and name not in plan.programs:
+        raise Refusal(f"the plan has no program `{name}`: {did_you_mean(name, plan.programs)}")
+    return [program for program in plan.programs.values() if name in (None, program.name)]
+
+
+def _memory(plan: Plan, programs: Sequence[Program]) -> Iterator[str]:
+    if not plan.homes:
+        raise Refusal(f"nothing has an address before {NAMES[-1]}: leave --stage out")
+    width, style = terminal.width(sys.stdout), terminal.style(sys.stdout)
+    yield from segment_table(plan, width, style)
+    for program in programs:
+        yield ""
+        yield from memory_map(plan, program, width, style)
+
+
+def _print(lines: Iterator[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _checked(plans: dict[str, Plan]) -> int:
+    """Runs the plan and its stage before regions, and says how far apart they are."""
+    plan = list(plans.values())[-1]
+    print(f"{', '.join(plans)}: legal")
+    if not plan.homes:
+        return FINE
+    from runtime.comparison import compare
+
+    worst: dict[str, tuple[float, str]] = {}
+    counts: dict[str, int] = {}
+    for found in compare(plan, plans[BEFORE_REGIONS]):
+        counts[found.program] = counts.get(found.program, 0) + 1
+        where = f"{found.value}   ; {found.instruction.origin}"
+        worst[found.program] = max(worst.get(found.program, (-1.0, "")), (found.error, where), key=lambda pair: pair[0])
+    limit = TOLERANCE[plan.dtype]
+    for name, (error, where) in worst.items():
+        print(f"{name}: {counts[name]:,} values as before {'regions'}, the worst apart by {error:.1e}: {where}")
+    wrong = any(not error <= limit for error, _ in worst.values())
+    print(f"{'not equal' if wrong else 'equal'} within {limit:g}")
+    return FAULTY if wrong else FINE
