@@ -34,7 +34,7 @@ def _up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-PARALLEL = ("slots", "average", "gradients")
+PARALLEL = ("slots", "average", "gradients", "sums")
 """Segments whose members stand as their parameters do, at equal offsets; several tensors a parameter lie in runs of that."""
 
 

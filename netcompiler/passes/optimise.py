@@ -79,7 +79,7 @@ class _Update:
         return self._end(Program("update", (), {}))
 
     def _sum(self, name: str, value: Value) -> Value:
-        return self.at.state(f"sum.{name}", "gradients", value.dtype, value.shape, start=0.0).value
+        return self.at.state(f"sum.{name}", "sums", value.dtype, value.shape, start=0.0).value
 
     # the parts of an update
 

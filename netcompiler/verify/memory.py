@@ -12,7 +12,7 @@ from netcompiler.verify.rule import Faults, at
 
 BASE = 256
 MEMBER = 64
-PARALLEL = ("gradients", "slots", "average")
+PARALLEL = ("gradients", "slots", "average", "sums")
 MEMBERS = ("parameters", "statistics", "frozen", *PARALLEL)
 
 Homes = Mapping[str, Home]

@@ -7,7 +7,7 @@ from netcompiler.passes.hoist import HOSTS, LASTING
 from netcompiler.plan import Plan
 from netcompiler.verify.rule import STATIC, WIDE, Faults, at, lines
 
-KEPT = ("parameters", "statistics", "frozen", "slots", "average")
+KEPT = ("parameters", "statistics", "frozen", "slots", "average", "sums")
 FIXED = ("frozen", "inputs")
 
 
