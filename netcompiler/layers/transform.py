@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from netcompiler.diagnostics import Mistake
+
+if TYPE_CHECKING:
+    from netcompiler.lowering import Lowering
+    from netcompiler.plan import Value
 
 Taken: TypeAlias = "dict[int, float]"
 """The old taps that a new tap is made of, each with its share."""
@@ -60,3 +66,25 @@ def _neighbours(place: float, n: int) -> list[tuple[int, float]]:
     first = math.floor(place)
     behind = place - first
     return [(i, share) for i, share in ((first, 1 - behind), (first + 1, behind)) if share and 0 <= i < n]
+
+
+def on_taps(at: Lowering, weight: Value, sources: Sequence[Taken]) -> Value:
+    """Filters with as many taps as there are sources, each a weighted sum of the taps that were: by a table where each is one of them."""
+    taps = math.prod(weight.shape[1:-1])
+    flat = at.b.reshape(weight, (weight.shape[0], taps, weight.shape[-1]))
+    if all(set(source.values()) <= {1.0} for source in sources):
+        table = tuple(next(iter(source), -1) for source in sources)
+        new = at.b.emit("gather", flat, table=table, axis=1)
+    else:
+        matrix = at.b.table([source.get(tap, 0.0) for source in sources for tap in range(taps)], (len(sources), taps))
+        new = at.b.emit("matmul", matrix, flat, ta=False, tb=False)
+    return at.b.reshape(new, weight.shape) if len(sources) == taps else new
+
+
+def check_transform(transform: dict[Any, Any]) -> None:
+    [(name, value)] = transform.items()
+    if name == "flip":
+        if value not in ("rows", "columns"):
+            raise Mistake("transforms", f"a filter cannot be flipped by {value}", "flip is rows or columns", option="transforms")
+    elif isinstance(value, str) or (name == "scale" and value <= 0):
+        raise Mistake("transforms", f"{name} cannot be {value}", "rotate takes degrees, scale a factor above 0", option="transforms")
