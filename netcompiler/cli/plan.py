@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
 from netcompiler.cli.loading import load
@@ -14,8 +15,12 @@ from netcompiler.listing import program_lines, show_plan
 from netcompiler.passes.lower import MODES
 from netcompiler.plan import Plan, Program
 from netcompiler.recipe import Recipe
+from netcompiler.report.columns import Column, as_lines, fit
 from netcompiler.report.memory_map import memory_map, segment_table
 from netcompiler.verify import IllegalPlan
+
+if TYPE_CHECKING:
+    from runtime.comparison import Difference
 
 NAMES = ("lower", *(name for name, _ in STAGES))
 BEFORE_REGIONS = NAMES[NAMES.index("fuse") - 1]
@@ -116,20 +121,23 @@ def _print(lines: Iterator[str]) -> None:
 def _checked(plans: dict[str, Plan]) -> int:
     """Runs the plan and its stage before regions, and says how far apart they are."""
     plan = list(plans.values())[-1]
-    print(f"{', '.join(plans)}: legal")
+    print(f"every stage is legal: {', '.join(plans)}")
     if not plan.homes:
         return FINE
     from runtime.comparison import compare
 
-    worst: dict[str, tuple[float, str]] = {}
-    counts: dict[str, int] = {}
-    for found in compare(plan, plans[BEFORE_REGIONS]):
-        counts[found.program] = counts.get(found.program, 0) + 1
-        where = f"{found.value}   ; {found.instruction.origin}"
-        worst[found.program] = max(worst.get(found.program, (-1.0, "")), (found.error, where), key=lambda pair: pair[0])
+    found: dict[str, list[Difference]] = {}
+    for difference in compare(plan, plans[BEFORE_REGIONS]):
+        found.setdefault(difference.program, []).append(difference)
+    worst = [max(differences, key=lambda difference: difference.error) for differences in found.values()]
+    columns = [
+        Column("program", tuple(found)),
+        Column("values", tuple(f"{len(differences):,}" for differences in found.values()), right=True),
+        Column("apart by", tuple(f"{each.error:.1e}" if each.error else "nothing" for each in worst), right=True),
+        Column("", tuple(f"{each.value} {each.instruction.op} {each.instruction.origin}" if each.error else "" for each in worst)),
+    ]
+    sys.stdout.write("\n".join(as_lines(fit([columns], terminal.width(sys.stdout)), terminal.style(sys.stdout))) + "\n")
     limit = TOLERANCE[plan.dtype]
-    for name, (error, where) in worst.items():
-        print(f"{name}: {counts[name]:,} values as before {'regions'}, the worst apart by {error:.1e}: {where}")
-    wrong = any(not error <= limit for error, _ in worst.values())
-    print(f"{'not equal' if wrong else 'equal'} within {limit:g}")
+    wrong = any(not each.error <= limit for each in worst)
+    print(f"{'not ' if wrong else ''}equal to `{BEFORE_REGIONS}` within {limit:g}")
     return FAULTY if wrong else FINE

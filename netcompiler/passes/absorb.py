@@ -17,6 +17,8 @@ from netcompiler.scalar import nodes
 CHEAP = 32
 """The most parts of an expression that is computed several times."""
 
+REDUCED = ("sum", "moments")
+
 COSTLY = frozenset(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "pow"))
 
 
@@ -40,49 +42,38 @@ class _Absorbing:
 
     def program(self) -> Program:
         for position, instruction in enumerate(self.lines):
-            if instruction.op == "map" and len(instruction.results) == 1 and self._several(instruction):
+            if instruction.op == "map" and len(instruction.results) == 1 and self._taken(instruction):
                 self._map(position, instruction)
         if not self.changed:
             return self.before
         before = self.before
         return without_dead(Program(before.name, tuple(self.lines), before.outputs, before.successors, before.forward))
 
-    def _several(self, instruction: Instruction) -> bool:
+    def _taken(self, instruction: Instruction) -> bool:
+        """Whether all that read it could compute it themselves."""
         value = instruction.result
-        return value.elements > 1 and value not in self.lasting and len(self.readers.get(value, ())) > 0
+        at = self.readers.get(value, [])
+        return bool(at) and value.elements > 1 and value not in self.lasting and all(_takes(self.lines[reader], value) for reader in at)
 
     def _map(self, position: int, instruction: Instruction) -> None:
         at = self.readers[instruction.result]
-        reason = self._hindered(position, instruction, at)
-        best = (
-            None
-            if reason
-            else max((instruction, *self._through(position, instruction)), key=lambda each: self._gain(instruction, each, at))
-        )
-        if best is not None and self._gain(instruction, best, at) <= 0:
-            reason = "memory would be crossed no less often"
-        elif best is not None:
-            reason = self._room(best, at)
+        best = max((instruction, *self._through(position, instruction)), key=lambda each: self._gain(instruction, each, at))
+        reason = self._kept(position, at) or self._costly(best) or self._room(best, at)
+        if self._gain(instruction, best, at) <= 0:
+            return
         if reason:
             self.why(because(self.before, instruction, f"is not computed in each of its {len(at)} readers: {reason}"))
-        elif best is not None:
+        else:
             self._write(best, at)
 
-    def _hindered(self, position: int, instruction: Instruction, at: Sequence[int]) -> str:
-        """Why the readers cannot take it."""
-        [expr] = instruction.attributes["exprs"]
-        for reader in at:
-            if not self._takes(self.lines[reader], instruction):
-                return f"{self.lines[reader].result.name} = {self.lines[reader].op} cannot"
-            if position < self.before.forward <= reader:
-                return "it is kept for the backward half"
-        parts = list(nodes(expr))
-        return "it is costly" if len(parts) > CHEAP or any(part.op in COSTLY for part in parts) else ""
+    def _kept(self, position: int, at: Sequence[int]) -> str:
+        kept = any(position < self.before.forward <= reader for reader in at)
+        return "it is kept for the backward half" if kept else ""
 
-    def _takes(self, reader: Instruction, inner: Instruction) -> bool:
-        if reader.op == "map":
-            return tuple(reader.attributes["shape"]) == inner.result.shape
-        return reader.op in ("sum", "moments") or (reader.op == "fused" and all(i.op in ("map", "sum", "moments") for i in reader.body))
+    def _costly(self, best: Instruction) -> str:
+        parts = [part for expr in best.attributes["exprs"] for part in nodes(expr)]
+        costly = next((part.op for part in parts if part.op in COSTLY), "")
+        return f"{costly} takes longer than memory" if costly else f"it has {len(parts)} parts" if len(parts) > CHEAP else ""
 
     def _through(self, position: int, instruction: Instruction) -> list[Instruction]:
         """The map over what the maps that it reads are made of."""
@@ -119,3 +110,9 @@ class _Absorbing:
                     self.readers[value].append(reader)
         self.readers[best.result] = []
         self.changed = True
+
+
+def _takes(reader: Instruction, value: Value) -> bool:
+    if reader.op == "map":
+        return tuple(reader.attributes["shape"]) == value.shape
+    return reader.op in REDUCED or (reader.op == "fused" and all(inner.op in ("map", *REDUCED) for inner in reader.body))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netcompiler.passes.absorb import absorbed
+from netcompiler.passes.absorb import REDUCED, absorbed
 from netcompiler.passes.regions import composed, region
 from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import Instruction, Plan, Program, Value
@@ -18,8 +18,6 @@ from netcompiler.scalar import nodes, operand, substitute
 
 MAX_NODES = 200
 """The largest expression that one map may grow to."""
-
-REDUCED = ("sum", "moments")
 
 
 def fuse(plan: Plan, why: Why = silent) -> Plan:

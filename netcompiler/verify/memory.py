@@ -245,7 +245,7 @@ class Block:
         return self.size * (self.last - self.first + 1)
 
     def take(self, other: Block) -> None:
-        self.values += other.values
+        self.values = other.values + self.values if other.first < self.first else self.values + other.values
         self.begin, self.end = min(self.begin, other.begin), max(self.end, other.end)
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
 
