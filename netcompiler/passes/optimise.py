@@ -66,7 +66,8 @@ class _Update:
         for name, value in {**_gradients(program), "loss": program.outputs["loss"]}.items():
             total = self._sum(name, value)
             self.at.succeed(total, self.b.map(operand(0) + operand(1) * operand(2), total, value, share))
-        self._guard(program, self.b.map(make("isfinite", operand(0)), program.outputs["loss"]))
+        if program.successors:
+            self._guard(program, self.b.map(make("isfinite", operand(0)), program.outputs["loss"]))
         return self._end(program)
 
     def _update(self, program: Program) -> Program:
