@@ -1,6 +1,6 @@
 """Gradients against central differences, in float64: a few elements of every tensor, drawn by chance.
 
-Where two steps of different size disagree there is a corner between them, as of a relu or a max, and another element is drawn.
+Where there is a corner in reach, as of a relu or a max, another element is drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DRAWS = 8
 """Elements that are drawn at most for each that is compared."""
 
 CORNER = 1e-6
-"""Where steps of two sizes differ by more, relatively, there is no derivative in reach."""
+"""What slopes ahead and behind differ by halves with the step. Where it does not, up to this part of the slope, there is a corner."""
 
 
 class Compared(NamedTuple):
@@ -67,8 +67,8 @@ class Check:
 
     def __init__(self, session: Session, batch: tuple[Numbers, Numbers], samples: int, rng: np.random.Generator) -> None:
         self.session, self.batch, self.samples, self.rng = session, batch, samples, rng
-        loss, self.gradients = session.gradients(*batch)
-        self.floor = max(1e-3 * max((float(np.max(np.abs(g))) for g in self.gradients.values()), default=0.0), 1e-4 * abs(loss))
+        self.loss, self.gradients = session.gradients(*batch)
+        self.floor = max(1e-3 * max((float(np.max(np.abs(g))) for g in self.gradients.values()), default=0.0), 1e-4 * abs(self.loss))
         self.weights = session.parameters()
 
     def tensors(self) -> Iterator[Tensor]:
@@ -82,21 +82,23 @@ class Check:
         corners = 0
         for flat in self.rng.permutation(gradient.size)[: self.samples * DRAWS]:
             at = tuple(int(i) for i in np.unravel_index(flat, gradient.shape))
-            wide, narrow, own = self._slope(name, at, STEP), self._slope(name, at, STEP / 2), float(gradient[at])
-            scale = max(abs(own), abs(narrow), self.floor)
-            if abs(wide - narrow) > CORNER * scale:
+            (_, wide_bend), (slope, bend), own = self._slope(name, at, STEP), self._slope(name, at, STEP / 2), float(gradient[at])
+            scale = max(abs(own), abs(slope), self.floor)
+            if abs(wide_bend / 2 - bend) > CORNER * scale:
                 corners += 1
             else:
-                found.append(Compared(at, own, narrow, abs(own - narrow) / scale))
+                found.append(Compared(at, own, slope, abs(own - slope) / scale))
             if len(found) == self.samples:
                 break
         return Tensor(name, gradient.shape, found, corners)
 
-    def _slope(self, name: str, at: tuple[int, ...], step: float) -> float:
+    def _slope(self, name: str, at: tuple[int, ...], step: float) -> tuple[float, float]:
+        """The central difference, and by how much the slope ahead differs from the slope behind."""
         ends = []
         for sign in (1, -1):
             moved = self.weights[name].copy()
             moved[at] += sign * step
             self.session.load({name: moved})
             ends.append(self.session.gradients(*self.batch)[0])
-        return (ends[0] - ends[1]) / (2 * step)
+        ahead, behind = ends
+        return (ahead - behind) / (2 * step), (ahead + behind - 2 * self.loss) / step

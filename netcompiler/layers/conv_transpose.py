@@ -76,7 +76,7 @@ class ConvTranspose(Filters):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         planes, taps = self.filters // self.groups, self.taps(x)
-        fans = x[0] // self.groups * math.prod(taps), planes * math.prod(taps)
+        fans = x[0] // self.groups * math.prod(taps), self.filters * math.prod(taps)
         weight = parameter("weight", x[0], planes, *taps, fans=fans)
         return (weight, parameter("bias", self.filters)) if self.bias else (weight,)
 

@@ -29,7 +29,7 @@ class Parameter(NamedTuple):
     size: int
     learnable: bool
     fans: tuple[int, int]
-    """Terms of the sum that one output is, and of the sum that one input's gradient is, where nothing is cut off."""
+    """fan_in, inputs * taps, which are the terms of one output's sum, and fan_out, outputs * taps."""
 
 
 def parameter(name: str, *shape: int, size: int | None = None, learnable: bool = True, fans: tuple[int, int] | None = None) -> Parameter:
