@@ -164,6 +164,8 @@ HARMLESS = {"duplicate-key", "anchor", "tag"}
 def _slip(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
     mark, message, help = explain(error, source.lines)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if line > len(source.lines):  # the parser adds a line break to a text that ends without one
+        line, column = len(source.lines), len(source.lines[-1]) + 1
     return Diagnostic("syntax", Place(source, line, column, line, column + 1), message, (), help)
 
 
