@@ -20,6 +20,7 @@ def merge(plan: Plan) -> Plan:
 def _merged(program: Program, plan: Plan) -> Program:
     made = {value: position for position, i in enumerate(program.instructions) for value in i.results}
     by = {value: name for name, value in program.successors.items()}
+    read = {value for instruction in program for value in instruction.operands}
     groups: dict[object, list[int]] = {}
     for position, instruction in enumerate(program.instructions):
         segments = [plan.states[by[value]].segment for value in instruction.results if value in by]
@@ -30,9 +31,8 @@ def _merged(program: Program, plan: Plan) -> Program:
     gone: set[int] = set()
     for members in map(_apart, repeat(program), groups.values()):
         body = tuple(program.instructions[position] for position in members)
-        ready = all(made.get(value, -1) < members[0] for instruction in body for value in instruction.operands)
-        if len(members) > 1 and ready:
-            flats[members[0]] = _flat(body)
+        if len(members) > 1 and read.isdisjoint(value for instruction in body for value in instruction.results):
+            flats[members[-1]] = _flat(body)
             gone.update(members)
     if not flats:
         return program
