@@ -18,6 +18,9 @@ from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
 from netcompiler.scalar import add, cast, make, minimum, operand, rsqrt, select, wrap
 
+ADDED = 16
+"""How many numbers one map adds."""
+
 AVERAGED = ("evaluate", "infer")
 """Programs that read the running average where there is one."""
 
@@ -132,7 +135,14 @@ class _Update:
     def _norm2(self, gradients: Mapping[str, Value]) -> Value:
         """The squared length of the whole gradient."""
         parts = [self.b.sum_to(operand(0) * operand(0), [gradient], gradient.shape, (1, 1)) for gradient in gradients.values()]
-        return self.b.map(reduce(add, map(operand, range(len(parts)))), *parts) if parts else self.b.constant(0.0, (1, 1))
+        return self._total(parts) if parts else self.b.constant(0.0, (1, 1))
+
+    def _total(self, parts: Sequence[Value]) -> Value:
+        """Added a few at a time: a net may have ten thousand tensors, and a map reads a few."""
+        while len(parts) > 1:
+            groups = [parts[at : at + ADDED] for at in range(0, len(parts), ADDED)]
+            parts = [self.b.map(reduce(add, map(operand, range(len(group)))), *group) for group in groups]
+        return parts[0]
 
     def _shrink(self, norm2: Value) -> Value | None:
         """What shortens the gradient to the norm that the recipe allows."""
