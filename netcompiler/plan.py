@@ -99,11 +99,13 @@ class Program:
 
 
 class Start(NamedTuple):
-    """How a weight begins: by an initialiser of the recipe, and the fans that it may ask for."""
+    """How a weight begins: by an initialiser of the recipe, and the fans that it may ask for. `pairs` tells which inputs
+    each output sees; the weights between others are 0."""
 
     rule: Any
     fan_in: int
     fan_out: int
+    pairs: tuple[tuple[bool, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ def _start(node: Node, p: Parameter, recipe: Recipe) -> Any:
     if p.name == "running_mean":
         return 0.0
     if p.learnable and settings.init:
-        return Start(settings.init, *p.fans)
+        return Start(settings.init, *p.fans, p.pairs)
     if p.name == "running_var" or not node.layer.weighted:
         return 1.0
     if len(p.shape) == 1:
         return 0.0  # what holds a cell back grows from nothing
-    return Start(recipe.init or Uniform(range=p.fans[0] ** -0.5), *p.fans)
+    return Start(recipe.init or Uniform(range=p.fans[0] ** -0.5), *p.fans, p.pairs)
 
 
 def _is_bias(p: Parameter) -> bool:

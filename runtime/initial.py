@@ -23,8 +23,9 @@ def initial(state: State, seed: int) -> Array | None:
     match state.start:
         case str():
             return None
-        case Start(rule, fan_in, fan_out):
-            return DRAW[type(rule)](rule, stream(state.parameter, seed), shape, (fan_in, fan_out))
+        case Start(rule, fan_in, fan_out, pairs):
+            drawn = DRAW[type(rule)](rule, stream(state.parameter, seed), shape, (fan_in, fan_out))
+            return drawn if pairs is None else drawn * np.reshape(pairs, (*shape[:2], *[1] * len(shape[2:])))
         case tuple():
             return np.reshape(state.start, shape)
     return np.full(shape, state.start or 0.0)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from netcompiler.diagnostics import Mistake
 from netcompiler.layers.filters import Sliding, check_groups
-from netcompiler.layers.layer import Cost, Parameter, Shape, parameter, show, total
+from netcompiler.layers.layer import Cost, Pairs, Parameter, Shape, parameter, show, total
 from netcompiler.layers.transform import check_transform, on_taps, resampled
 from netcompiler.options import Count, Expect, Number, Text, Truth
 from netcompiler.scalar import operand
@@ -56,7 +56,8 @@ class Conv(Sliding):
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         kernel = self.taps(x)
         shape = (self.filters, x[0] // self.groups, *kernel)
-        weight = parameter("weight", *shape, size=self._pairs(x) * math.prod(kernel), learnable=self.weights is None)
+        size = self._pairs(x) * math.prod(kernel)
+        weight = parameter("weight", *shape, size=size, learnable=self.weights is None, pairs=self._connected())
         return (weight, parameter("bias", self.filters)) if self.bias else (weight,)
 
     def cost(self, x: Shape, y: Shape) -> Cost:
@@ -91,9 +92,14 @@ class Conv(Sliding):
 
     def _mask(self, at: Lowering, x: Shape) -> Value:
         """1 where a filter sees an input map, else 0: [filter, 1.., input map]."""
-        assert self.connections is not None
-        columns = zip(*self.connections.split(), strict=True)
-        return at.b.table([float(mark == "X") for column in columns for mark in column], (self.filters, *[1] * (len(x) - 1), x[0]))
+        pairs = self._connected() or ()
+        return at.b.table([float(sees) for filter in pairs for sees in filter], (self.filters, *[1] * (len(x) - 1), x[0]))
+
+    def _connected(self) -> Pairs | None:
+        """For each filter, whether it sees each input map."""
+        if self.connections is None:
+            return None
+        return tuple(tuple(mark == "X" for mark in column) for column in zip(*self.connections.split(), strict=True))
 
     def _transformed(self, at: Lowering, weight: Value) -> Value:
         """Transform t of filter n is filter n*T + t."""

@@ -30,12 +30,24 @@ class Parameter(NamedTuple):
     learnable: bool
     fans: tuple[int, int]
     """fan_in, inputs * taps, which are the terms of one output's sum, and fan_out, outputs * taps."""
+    pairs: Pairs | None = None
+    """Which inputs each output sees, where it does not see all."""
 
 
-def parameter(name: str, *shape: int, size: int | None = None, learnable: bool = True, fans: tuple[int, int] | None = None) -> Parameter:
+Pairs: TypeAlias = tuple[tuple[bool, ...], ...]
+
+
+def parameter(
+    name: str,
+    *shape: int,
+    size: int | None = None,
+    learnable: bool = True,
+    fans: tuple[int, int] | None = None,
+    pairs: Pairs | None = None,
+) -> Parameter:
     """A tensor of the axes [outputs, inputs, *taps], unless it brings its own fans."""
     usual = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
-    return Parameter(name, shape, math.prod(shape) if size is None else size, learnable, fans or usual)
+    return Parameter(name, shape, math.prod(shape) if size is None else size, learnable, fans or usual, pairs)
 
 
 class Cost(NamedTuple):

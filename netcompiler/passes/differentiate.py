@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netcompiler.builder import Builder
 from netcompiler.instructions.op import OPS
 from netcompiler.passes.lower import TRAINING
@@ -14,7 +16,10 @@ GRADIENT = "gradient of "
 
 def differentiate(plan: Plan) -> Plan:
     wrt = [state.value for state in plan.states.values() if state.segment == "parameters"]
-    return plan.with_programs(_with_gradients(program, wrt, plan.dtype) for program in plan.programs.values() if program.name in TRAINING)
+    halves = [_with_gradients(program, wrt, plan.dtype) for program in plan.programs.values() if program.name in TRAINING]
+    lost = [value.name for value in wrt if halves and f"{GRADIENT}{value.name}" not in halves[0].outputs]
+    facts = [f"{name} has no gradient: the loss does not depend on it" for name in lost]
+    return replace(plan.with_programs(halves), facts=(*plan.facts, *facts))
 
 
 def _with_gradients(program: Program, wrt: list[Value], dtype: str) -> Program:
