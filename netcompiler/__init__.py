@@ -3,25 +3,21 @@ compile() gives a plan, which runtime.open() runs."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from netcompiler.load import Loaded, UnreadableSpec, load
 
 if TYPE_CHECKING:
     from netcompiler.compilation import compile
+    from netcompiler.loading import Loaded, UnreadableSpec, load
     from netcompiler.plan import Plan
 
 __all__ = ["Loaded", "Plan", "UnreadableSpec", "compile", "load"]
 
+HOMES = {"Loaded": "loading", "Plan": "plan", "UnreadableSpec": "loading", "compile": "compilation", "load": "loading"}
+
 
 def __getattr__(name: str) -> Any:
-    """What only those need who go on to a plan is imported when they ask for it: reading a spec stays quick."""
-    if name == "compile":
-        from netcompiler.compilation import compile
-
-        return compile
-    if name == "Plan":
-        from netcompiler.plan import Plan
-
-        return Plan
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Each name is imported when it is asked for: `netc --help` reads no spec, and `netc check` makes no plan."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"netcompiler.{HOMES[name]}"), name)

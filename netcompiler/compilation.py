@@ -9,7 +9,7 @@ from functools import reduce
 
 from netcompiler.diagnostics import SpecError
 from netcompiler.graph import Graph
-from netcompiler.load import load
+from netcompiler.loading import load
 from netcompiler.passes.differentiate import differentiate
 from netcompiler.passes.fold import fold
 from netcompiler.passes.fuse import fuse

@@ -9,7 +9,7 @@ import numpy as np
 
 from netcompiler.compilation import Job, stages
 from netcompiler.graph import Graph
-from netcompiler.load import load
+from netcompiler.loading import load
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 

@@ -22,7 +22,7 @@ from netcompiler.compilation import Job, stages
 from netcompiler.instructions import OPS
 from netcompiler.instructions.op import Shape
 from netcompiler.layers import KINDS
-from netcompiler.load import load
+from netcompiler.loading import load
 from netcompiler.passes.differentiate import gradients
 from netcompiler.plan import Axis, Program, Value
 from netcompiler.scalar import (

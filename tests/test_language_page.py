@@ -12,7 +12,7 @@ from netcompiler import json_schema, load, reference, zoo
 from netcompiler.diagnostics import Diagnostic
 from netcompiler.expression import parse_value
 from netcompiler.layers import KINDS
-from netcompiler.load import Loaded
+from netcompiler.loading import Loaded
 from netcompiler.options import Kind
 from netcompiler.recipe import Recipe
 from netcompiler.schema import COMPOSITIONS

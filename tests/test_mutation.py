@@ -14,7 +14,7 @@ import yaml
 
 from netcompiler import load, zoo
 from netcompiler.diagnostics import Diagnostic
-from netcompiler.load import Loaded
+from netcompiler.loading import Loaded
 
 
 class Entry(NamedTuple):

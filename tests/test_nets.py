@@ -15,7 +15,7 @@ import pytest
 
 from netcompiler.compilation import Job, stages
 from netcompiler.graph import Graph, Node
-from netcompiler.load import load
+from netcompiler.loading import load
 from netcompiler.recipe import Recipe
 from runtime.session import Session
 

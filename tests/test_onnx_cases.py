@@ -18,7 +18,7 @@ from onnx.backend.test.case.node import collect_testcases
 from onnx.helper import get_attribute_value
 
 from netcompiler.compilation import Job, stages
-from netcompiler.load import load
+from netcompiler.loading import load
 from netcompiler.passes.lower import lower
 from runtime.session import Session
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from netcompiler.compilation import Job, stages
-from netcompiler.load import load
+from netcompiler.loading import load
 from netcompiler.plan import Home, Instruction, Plan, Program, Value
 from netcompiler.scalar import operand
 from netcompiler.verify import RULES, IllegalPlan, faults, verify

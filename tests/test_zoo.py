@@ -8,7 +8,7 @@ import pytest
 
 from netcompiler import load, zoo
 from netcompiler.graph import Graph, Node
-from netcompiler.load import Loaded
+from netcompiler.loading import Loaded
 from netcompiler.totals import totals
 
 

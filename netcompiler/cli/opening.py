@@ -15,7 +15,7 @@ from netcompiler.cli.loading import standard_input
 from netcompiler.compilation import Job, stages
 from netcompiler.diagnostics import Diagnostic, SpecError, did_you_mean
 from netcompiler.graph import Graph
-from netcompiler.load import is_path, read_file, split_variant
+from netcompiler.loading import is_path, read_file, split_variant
 from netcompiler.recipe import DATA, Data, Recipe
 from netcompiler.report.expansion import flow
 from runtime.data.wanted import INPUT, TARGET

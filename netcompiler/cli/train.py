@@ -21,7 +21,7 @@ from netcompiler.cli.opening import (
     scaling,
     settings_of,
 )
-from netcompiler.load import is_path, split_variant
+from netcompiler.loading import is_path, split_variant
 from netcompiler.report import expansion
 from netcompiler.source import Mapping, Scalar, Source, parse
 from netcompiler.totals import totals
