@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from netcompiler.diagnostics import SpecError
+from netcompiler.diagnostics import Diagnostic, SpecError
 from netcompiler.graph import Graph
+from netcompiler.instructions.op import flops
 from netcompiler.loading import load
 from netcompiler.passes.differentiate import differentiate
 from netcompiler.passes.fold import fold
@@ -24,6 +25,7 @@ from netcompiler.passes.simplify import simplify
 from netcompiler.passes.why import Why, silent
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
+from netcompiler.source import Place, Source
 from netcompiler.tensors import spared
 from netcompiler.verify import verify
 
@@ -41,6 +43,10 @@ class Job:
     facts: Facts = field(default_factory=dict)
     saving: int = 0
     """Bytes of kept values to compute again, because a plan came out too large."""
+    row: int = 1
+    """How many of them may be computed one out of the other."""
+    remarks: tuple[str, ...] = ()
+    """Facts of the plan that come of how it was compiled."""
     why: Why = silent
     """Hears why rewrites did not fire."""
 
@@ -56,7 +62,7 @@ STAGES: tuple[Stage, ...] = (
     ("fold", lambda plan, job: fold(plan, job.why)),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
     ("optimise", lambda plan, job: optimise(plan, job.recipe, spared(job.graph))),
-    ("keep", lambda plan, job: keep(plan, job.saving, job.why)),
+    ("keep", lambda plan, job: keep(plan, job.saving, job.row, job.why)),
     ("fuse", lambda plan, job: fuse(plan, job.why)),
     ("merge", lambda plan, job: merge(plan)),
     ("select", lambda plan, job: select(plan, job.facts, job.exact)),
@@ -69,7 +75,8 @@ STAGES: tuple[Stage, ...] = (
 DTYPES = {"float32": "f32", "float64": "f64"}
 """What a plan can compute in."""
 
-TRIES = 3
+ALL = ((2**62, 1), (2**62, 2))
+"""To save all that can be saved; longer rows than two need more room for themselves than they spare."""
 
 
 def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
@@ -79,6 +86,7 @@ def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
     for name, stage in STAGES:
         if name == "keep":
             job = _within_budget(plan, job)
+            plan = replace(plan, facts=(*plan.facts, *job.remarks))
         plan = stage(plan, job)
         if checked:
             verify(plan)
@@ -87,15 +95,40 @@ def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
 
 def _within_budget(plan: Plan, job: Job) -> Job:
     """The job with what must be saved for its plan to fit into train.memory; tried at most three times."""
-    budget = job.recipe.budget if job.recipe else None
+    budget = job.recipe.budget if job.recipe and job.mode == "train" else None
+    if budget is None:
+        return job
     late = [stage for _, stage in STAGES[[name for name, _ in STAGES].index("keep") :]]
-    for _ in range(TRIES if budget else 0):
-        trial = replace(job, why=silent)
-        over = sum(_through(late, plan, trial).segments.values()) - (budget or 0)
-        if over <= 0:
-            break
-        job = replace(job, saving=job.saving + over)
-    return job
+    whole = _through(late, plan, replace(job, why=silent))
+    if _size(whole) <= budget:
+        return job
+    sizes = []
+    for saving, row in ((_size(whole) - budget, 1), *ALL):
+        job = replace(job, saving=saving, row=row)
+        small = _through(late, plan, replace(job, why=silent))
+        sizes.append(_size(small))
+        if sizes[-1] <= budget:
+            return replace(job, remarks=(*job.remarks, _price(whole, small)))
+    raise SpecError(_too_little(job, min(sizes)))
+
+
+def _size(plan: Plan) -> int:
+    return sum(plan.segments.values())
+
+
+def _price(whole: Plan, small: Plan) -> str:
+    """What computing again costs, as a fact of the plan."""
+    before, after = (sum(sum(map(flops, program)) for program in plan.programs.values()) for plan in (whole, small))
+    saved = (_size(whole) - _size(small)) / 2**20
+    return f"memory {saved:,.0f} MiB less, for {100 * (after / before - 1):.1f}% more arithmetic in all programs"
+
+
+def _too_little(job: Job, least: int) -> Diagnostic:
+    """Points at the setting, wherever it was made."""
+    name, value = "train.memory: ", str(job.recipe and job.recipe.memory)
+    place = Place(Source("train.memory", name + value), 1, 1 + len(name), 1, 1 + len(name) + len(value))
+    message = f"training at batch {job.batch} takes {least / 2**20:,.0f} MiB, however much is computed again"
+    return Diagnostic("memory", place, message, (), "take a smaller batch, or accumulate over parts of it")
 
 
 def _through(late: Sequence[Callable[[Plan, Job], Plan]], plan: Plan, job: Job) -> Plan:

@@ -1,7 +1,7 @@
 """What the backward half reads of the forward half is kept, or computed again where that is cheaper in memory.
 
-Maps and random numbers are computed again unless that would keep more than it frees. To save more bytes other values
-are computed again too, the cheapest second for each byte first.
+Maps and random numbers are computed again unless that would keep more than it frees. To save more bytes everything else
+is computed again too, in rows that begin at a value that is kept.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ ROW = 3
 CHEAP = ("map", "random", "reshape", "constant")
 
 
-def keep(plan: Plan, saving: int = 0, why: Why = silent) -> Plan:
-    """`saving` is how many bytes of kept values are to be computed again beyond what costs nothing."""
-    return plan.with_programs(_kept(program, plan.dtype, saving, why) for program in plan.programs.values())
+def keep(plan: Plan, saving: int = 0, row: int = 1, why: Why = silent) -> Plan:
+    """`saving` is how many bytes of kept values are to be computed again beyond what costs nothing, up to `row` in a row."""
+    return plan.with_programs(_kept(program, plan.dtype, saving, row, why) for program in plan.programs.values())
 
 
-def _kept(program: Program, dtype: str, saving: int, why: Why) -> Program:
+def _kept(program: Program, dtype: str, saving: int, row: int, why: Why) -> Program:
     if not program.forward:
         return program
     ahead, behind = program.instructions[: program.forward], program.instructions[program.forward :]
     choice = _Choice(ahead, behind)
     choice.free()
-    choice.save(saving)
+    choice.save(saving, row)
     for value, reason in choice.reasons.items():
         why(because(program, choice.made[value], reason))
     if not choice.again:
@@ -53,7 +53,6 @@ class _Choice:
         self.read = list(dict.fromkeys(value for instruction in behind for value in instruction.operands if value in self.made))
         self.kept = {value for value in self.read if self.made[value].op not in CHEAP}
         self.again: set[Value] = set()
-        self.pinned: set[Value] = set()
         self.reasons: dict[Value, str] = {}
 
     def free(self) -> None:
@@ -74,22 +73,26 @@ class _Choice:
                 self.kept.add(value)
                 self.reasons[value] = f"is kept: {_reason(depth[value], more, value.bytes)}"
 
-    def save(self, saving: int) -> None:
-        """Other values too, until so many bytes are saved; what they are made of must be kept anyway, and stays so."""
-        candidates = [value for value in self.kept if value in self.made and OPS[self.made[value].op].flops(self.made[value])]
-        for value in sorted(candidates, key=lambda v: (OPS[self.made[v].op].flops(self.made[v]) / v.bytes, v.name)):
+    def save(self, saving: int, row: int) -> None:
+        """Other values too, first to last, until so many bytes are saved. Of each `row` and one values one is kept, from which
+        the backward half computes the others when it comes there."""
+        depth: dict[Value, int] = {}
+        for value in [value for value in self.made if value in self.kept]:
             if saving <= 0:
                 return
-            if value in self.pinned:
-                continue
             self.kept.discard(value)
-            chain, leaves = self._chain(value, (*CHEAP, self.made[value].op))
-            if all(leaf in self.kept or leaf not in self.made for leaf in leaves):
+            chain, leaves = self._chain(value, tuple(OPS))
+            depth[value] = 1 + max((depth.get(inner, 0) for inner in chain if inner is not value), default=0)
+            if depth[value] <= row and self._worth(value) and all(leaf in self.kept or leaf not in self.made for leaf in leaves):
                 self.again |= chain
-                self.pinned |= leaves
                 saving -= value.bytes
             else:
                 self.kept.add(value)
+                del depth[value]
+
+    def _worth(self, value: Value) -> bool:
+        """Sums and statistics are small, and take as long as what they are made of."""
+        return value.bytes >= max(x.bytes for x in self.made[value].operands) // 16
 
     def _chain(self, value: Value, ops: tuple[str, ...]) -> tuple[set[Value], set[Value]]:
         """The values that lead to one through these ops, itself included, and the others that those are made of."""
