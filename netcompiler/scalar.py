@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 Number: TypeAlias = "int | float"
@@ -341,7 +342,12 @@ def nodes(expr: Expr) -> Iterator[Expr]:
 
 
 def operands(expr: Expr) -> list[int]:
-    return sorted({e.leaf for e in nodes(expr) if e.op == "operand"})
+    return list(_operands(expr))
+
+
+@cache
+def _operands(expr: Expr) -> tuple[int, ...]:
+    return tuple(sorted({e.leaf for e in nodes(expr) if e.op == "operand"}))
 
 
 def work(expr: Expr) -> int:

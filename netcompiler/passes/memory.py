@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
+from netcompiler.passes.arrange import Life, arrange, bound
 from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.passes.place import Layout, last_reads, place
 from netcompiler.plan import SIZES, Home, Plan, Program
@@ -14,20 +15,6 @@ BASE = 256
 
 MEMBER = 64
 """Members of a segment begin at multiples of so many elements."""
-
-SWEEP = 3000
-"""Up to so many values all orders of placing are tried; past it the quick one stands."""
-
-
-@dataclass
-class Life:
-    """A run of bytes: from the instruction that writes it to the last that reads it."""
-
-    root: str
-    size: int
-    begin: int
-    end: int
-    offset: int = 0
 
 
 def _up(n: int, multiple: int) -> int:
@@ -44,7 +31,7 @@ def memory(plan: Plan) -> Plan:
     homes: dict[str, dict[str, Home]] = {"": _states(plan, segments)}
     least = 0
     for program in plan.programs.values():
-        homes[program.name], size, filled = homes_of(program, homes[""])
+        homes[program.name], size, filled = homes_of(program, homes[""], segments.get("arena", 0))
         segments["arena"] = max(segments.get("arena", 0), size)
         least = max(least, filled)
     segments = dict(sorted(segments.items(), key=lambda item: item[0] == "arena"))
@@ -53,9 +40,7 @@ def memory(plan: Plan) -> Plan:
 
 def _gaps(size: int, least: int) -> list[str]:
     """Why the arena is larger than what lives at once, when it is."""
-    return (
-        [f"arena {size - least} bytes lie in gaps between lives that cross: neither order of placing closed them"] if size > least else []
-    )
+    return [f"arena {size - least} bytes lie in gaps between lives that cross: no order of placing closed them"] if size > least else []
 
 
 def _states(plan: Plan, segments: dict[str, int]) -> dict[str, Home]:
@@ -90,12 +75,12 @@ def _order(plan: Plan) -> dict[str, int]:
     return found
 
 
-def homes_of(program: Program, fixed: Mapping[str, Home]) -> tuple[dict[str, Home], int, int]:
+def homes_of(program: Program, fixed: Mapping[str, Home], enough: int) -> tuple[dict[str, Home], int, int]:
     """The homes of a program's values, the bytes of arena that they take, and how many of those live at once."""
     layout = place(program, fixed)
     beside = _gradients(program, layout, fixed)
     lives = [life for life in lifetimes(program, layout) if life.root not in beside]
-    size = arrange(lives)
+    size = arrange(lives, enough)
     roots = {life.root: Home("arena", life.offset) for life in lives}
     roots |= {root: fixed[state] for root, state in layout.at_home.items()} | beside
     homes = {}
@@ -135,95 +120,3 @@ def lifetimes(program: Program, layout: Layout) -> list[Life]:
                 life = lives.setdefault(root, Life(root, _up(max(1, sizes[root]), BASE), position, position))
                 life.end = max(life.end, last.get(value.name, position))
     return list(lives.values())
-
-
-def arrange(lives: Sequence[Life]) -> int:
-    """Offsets for all lives; the smaller of two ways to place them."""
-    best = _in_order(lives)
-    if best == bound(lives) or len(lives) > SWEEP:
-        return best
-    offsets = [life.offset for life in lives]
-    size = _by_size(lives)
-    if size >= best:
-        for life, offset in zip(lives, offsets, strict=True):
-            life.offset = offset
-    return min(size, best)
-
-
-def bound(lives: Sequence[Life]) -> int:
-    """The bytes that live at once at the fullest moment: no arena can be smaller."""
-    change: dict[int, int] = {}
-    for life in lives:
-        change[life.begin] = change.get(life.begin, 0) + life.size
-        change[life.end + 1] = change.get(life.end + 1, 0) - life.size
-    now = most = 0
-    for moment in sorted(change):
-        now += change[moment]
-        most = max(most, now)
-    return most
-
-
-def _in_order(lives: Sequence[Life]) -> int:
-    """As an allocator would at run time: the smallest gap that fits, else the end."""
-    free: list[tuple[int, int]] = []
-    top = 0
-    dying: dict[int, list[Life]] = {}
-    moment = 0
-    for life in sorted(lives, key=lambda x: x.begin):
-        for m in range(moment, life.begin):
-            for dead in dying.pop(m, ()):
-                free = _returned(free, dead.offset, dead.size)
-        moment = max(moment, life.begin)
-        gaps = [gap for gap in free if gap[1] >= life.size]
-        if gaps:
-            gap = min(gaps, key=lambda g: g[1])
-            free.remove(gap)
-            life.offset = gap[0]
-            if gap[1] > life.size:
-                free = _returned(free, gap[0] + life.size, gap[1] - life.size)
-        else:
-            tail = next((gap for gap in free if gap[0] + gap[1] == top), None)
-            if tail:
-                free.remove(tail)
-            life.offset = tail[0] if tail else top
-            top = life.offset + life.size
-        dying.setdefault(life.end, []).append(life)
-    return top
-
-
-def _returned(free: list[tuple[int, int]], offset: int, size: int) -> list[tuple[int, int]]:
-    """The gaps with one more, joined with its neighbours."""
-    joined = []
-    for gap in free:
-        if gap[0] + gap[1] == offset:
-            offset, size = gap[0], gap[1] + size
-        elif offset + size == gap[0]:
-            size += gap[1]
-        else:
-            joined.append(gap)
-    return [*joined, (offset, size)]
-
-
-def _by_size(lives: Sequence[Life]) -> int:
-    """Largest first, each at the lowest place that is free during its life."""
-    placed: list[Life] = []
-    top = 0
-    for life in sorted(lives, key=lambda x: (-x.size, x.begin)):
-        offset = 0
-        for other in placed:
-            if other.begin <= life.end and life.begin <= other.end:
-                if offset + life.size <= other.offset:
-                    break
-                offset = max(offset, other.offset + other.size)
-        life.offset = offset
-        top = max(top, offset + life.size)
-        _insert(placed, life)
-    return top
-
-
-def _insert(placed: list[Life], life: Life) -> None:
-    low, high = 0, len(placed)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if placed[middle].offset < life.offset else (low, middle)
-    placed.insert(low, life)

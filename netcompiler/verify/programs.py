@@ -69,27 +69,24 @@ def bodies(plan: Plan) -> Faults:
 
 def _body(instruction: Instruction) -> Iterator[str]:
     made: set[Value] = set()
+    given, results = set(instruction.operands), set(instruction.results)
     for inner in instruction.body:
         if inner.body:
             yield "bodies do not nest"
         for value in inner.operands:
-            if value not in made and value not in instruction.operands:
+            if value not in made and value not in given:
                 yield f"its body reads {value.name}, which it does not have"
         for value in inner.results:
-            if value in made or value in instruction.operands:
+            if value in made or value in given:
                 yield f"its body defines {value.name} twice"
         made.update(inner.results)
     read = set(chain.from_iterable(inner.operands for inner in instruction.body))
-    for value in instruction.results:
-        if value not in made:
-            yield f"its body does not make {value.name}"
-    for value in instruction.operands:
-        if value not in read:
-            yield f"its body does not read {value.name}"
+    yield from (f"its body does not make {value.name}" for value in results - made)
+    yield from (f"its body does not read {value.name}" for value in given - read)
     for inner in instruction.body:
-        if not any(value in read or value in instruction.results for value in inner.results):
+        if not any(value in read or value in results for value in inner.results):
             yield f"nobody in its body reads {inner.result.name}"
-    if sum(inner.op in CORES for inner in instruction.body) > 1:
+    if instruction.op == "fused" and sum(inner.op in CORES for inner in instruction.body) > 1:
         yield "its body has several cores"
 
 
