@@ -5,9 +5,7 @@ Every item knows its input's shape when it is reached, so sizes may be computed 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
@@ -17,9 +15,10 @@ from netcompiler.diagnostics import Call, Mistake, did_you_mean
 from netcompiler.expression import fill, parse_template, parse_value
 from netcompiler.flow import Around, Frame, Scope, Sight, Unknown, Value
 from netcompiler.graph import Graph, Node, Output
+from netcompiler.guard import Guard, TooMuch, check_size
 from netcompiler.items import NAME
 from netcompiler.layers import KINDS
-from netcompiler.layers.layer import Layer, Shape, show
+from netcompiler.layers.layer import Layer, show
 from netcompiler.losses import Loss
 from netcompiler.net import MERGES, BlockDefinition, Item, Net, OutputDefinition, Slot, given_arguments
 from netcompiler.reader import Findings, option_place, read_options, text_place
@@ -27,15 +26,6 @@ from netcompiler.schema import COMPOSITIONS, OutputOptions
 from netcompiler.source import Items, Mapping, Place, Scalar
 from netcompiler.source import Node as Written
 from netcompiler.values import Misplaced, exact, substitute, substitute_options
-
-MAX_ITEMS = 30_000
-MAX_NESTING = 50
-MAX_NAME = 1000
-MAX_NUMBERS = 2**48
-
-
-class TooMuch(Exception):
-    """The walk has gone past its bounds; the diagnostic is made already."""
 
 
 def expand(net: Net, spec: str, variant: str | None, findings: Findings) -> Graph:
@@ -46,14 +36,12 @@ class _Expander:
     def __init__(self, net: Net, findings: Findings) -> None:
         self.net = net
         self.findings = findings
+        self.guard = Guard(findings)
         self.vars = {name: exact(node) for name, node in net.vars.items() if not node.dynamic and not isinstance(node, Mapping)}
         self.nodes: list[Node] = []
-        self.names: dict[str, Place] = {}
         self.scopes: dict[str, str] = {}
         self.read: set[Node] = set()
         self.patched: set[str] = set()
-        self.items = 0
-        self.nesting = 0
 
     # the net
 
@@ -78,8 +66,8 @@ class _Expander:
         )
 
     def _input(self, name: str, node: Written, place: Place) -> Value:
-        self.names[name] = place
-        with self._report(place):
+        self.guard.names[name] = place
+        with self.guard.reported(place):
             sizes = exact(substitute(node, Sight(Around(self.vars, Scope(), Frame(), None), Value())))
             if isinstance(sizes, list) and 1 <= len(sizes) <= 4 and all(type(n) is int and 0 < n < 2**31 for n in sizes):
                 return Value(Node(name, None, (), tuple(sizes), place), tuple(sizes))
@@ -102,7 +90,7 @@ class _Expander:
 
     def _output(self, definition: OutputDefinition, last: Value | None, around: Around) -> Output | None:
         value = self._ref(definition.origin, last, around) if definition.origin else last
-        with self._report(definition.place):
+        with self.guard.reported(definition.place):
             if not self._present(definition.when, value, around):
                 return None
             filled = substitute(definition.options, Sight(around, value))
@@ -138,7 +126,7 @@ class _Expander:
         for name in self.net.patch:
             if name not in self.patched and isinstance(patch, Mapping):
                 self.findings.error(
-                    "unknown-name", patch.key(name), f"no item is called `{name}`", did_you_mean(name, {*self.names, *self.scopes})
+                    "unknown-name", patch.key(name), f"no item is called `{name}`", did_you_mean(name, {*self.guard.names, *self.scopes})
                 )
 
     # items
@@ -150,13 +138,13 @@ class _Expander:
 
     def item(self, item: Item, above: Value | None, around: Around, forced: str = "") -> Value | None:
         """What flows on behind an item. `forced` is the name that it stands under."""
-        self._count(item)
+        self.guard.count(item.place)
         if item.kind == "same" and around.same:
             old, there = around.same
             return self.item(old, above, replace(there, scope=around.scope), forced or around.scope.number())
         result: Value | None = Value()
         name = forced
-        with self._report(item.place, around.calls):
+        with self.guard.reported(item.place, around.calls):
             value = self._ref(item.origin, above, around) if item.origin else above
             if not self._present(item.when, value, around):
                 return above
@@ -191,7 +179,7 @@ class _Expander:
         if slot.single:
             return self.item(slot.items[0], value, around, name) if slot.items else Value()
         full = around.scope.full(name)
-        self._claim(full, slot.place, around)
+        self.guard.claim(full, slot.place, around.calls)
         self.scopes[full] = "sequence"
         return self.walk(slot.items, value, replace(around, scope=Scope(full), frame=Frame(around.frame)))
 
@@ -205,19 +193,17 @@ class _Expander:
 
     def _emit(self, layer: Layer, full: str, inputs: list[Value], place: Place, around: Around, options: Written | None = None) -> Value:
         """A new node; without one, and perhaps without a shape, where the inputs do not fit."""
-        self._claim(full, place, around)
+        self.guard.claim(full, place, around.calls)
         self.read.update(value.node for value in inputs if value.node)
         shapes = [value.shape for value in inputs if value.shape is not None]
         if len(shapes) < len(inputs):
             return Value()
         try:
             shape = layer.shape(*shapes)
+            check_size(shape)
         except Mistake as mistake:
             self.findings.add(mistake.at(option_place(options, mistake.option, type(layer)) or place, around.calls))
             return Value(None, mistake.guess)
-        if math.prod(shape) > MAX_NUMBERS:
-            self.findings.add(_huge(shape).at(place, around.calls))
-            return Value()
         nodes = tuple(value.node for value in inputs if value.node)
         if len(nodes) < len(inputs):
             return Value(None, shape)
@@ -252,10 +238,10 @@ class _Expander:
         options = self._options(COMPOSITIONS[kind], item, kind, value, around)
         if options is None:
             return Value()
-        with self._nested(item):
+        with self.guard.nested(item.place):
             if kind in ("sequence", "repeat"):
                 if name:
-                    self._claim(full, item.place, around)
+                    self.guard.claim(full, item.place, around.calls)
                 return self.walk(item.lists["layers"], value, inside) if kind == "sequence" else self._repeat(item, options, value, inside)
             join, ways = {"dense": self._dense, "residual": self._residual, "branch": self._branch}[kind](item, options, value, inside)
         labels = {"residual": ["body", "shortcut"], "branch": [*item.slots]}.get(kind, [])
@@ -264,7 +250,7 @@ class _Expander:
     def _repeat(self, item: Item, options: Any, value: Value | None, around: Around) -> Value | None:
         columns = self._columns(item, value, around)
         turns = options.times if options.times is not None else len(next(iter(columns.values())))
-        self._count(item, turns)
+        self.guard.count(item.place, turns)
         for index in range(turns):
             row = {name: column[index] for name, column in columns.items()}
             value = self.walk(item.lists["layers"], value, replace(around, values={**around.values, **row, "index": index}))
@@ -287,7 +273,7 @@ class _Expander:
     def _dense(self, item: Item, options: Any, value: Value | None, around: Around) -> tuple[str, list[Value]]:
         parts = [self._need(value, item.place)]
         for index in range(options.times):
-            self._count(item, len(parts))
+            self.guard.count(item.place, len(parts))
             received = parts[0] if index == 0 else self._emit(_join("concat", parts), around.scope.join(), parts, item.place, around)
             turn = replace(around, values={**around.values, "index": index})
             parts = [*parts, self._need(self.walk(item.lists["layers"], received, turn), item.place)]
@@ -318,11 +304,11 @@ class _Expander:
     # blocks
 
     def _call(self, item: Item, block: BlockDefinition, full: str, value: Value | None, around: Around) -> Value | None:
-        self._claim(full, item.place, around)
+        self.guard.claim(full, item.place, around.calls)
         self.scopes[full] = block.name
         calls = (*around.calls, Call(item.place, block.name, full))
         args = self._arguments(item, block, value, replace(around, values=self.vars, calls=calls), Sight(around, value))
-        with self._nested(item):
+        with self.guard.nested(item.place):
             inside = Around({**self.vars, **args}, Scope(full), Frame(), value, calls, around.only)
             return self.walk(block.layers, value, inside)
 
@@ -380,21 +366,9 @@ class _Expander:
         except Mistake as mistake:
             raise Misplaced(mistake, text_place(written)) from None
 
-    def _claim(self, full: str, place: Place, around: Around) -> None:
-        """Full names are unique, and short enough to be read."""
-        if len(full) > MAX_NAME:
-            help = "give shorter names, or nest fewer of them"
-            self.findings.error("too-large", place, f"the full name of this item has {len(full):,} characters", help)
-            raise TooMuch
-        if full in self.names:
-            facts = [f"the first is at {self.names[full]}"] if self.names[full] != place else ["the first is the same in an earlier turn"]
-            mistake = Mistake("two-of-one-name", f"two items are called `{full}`", "put `$index` into the name, or make it a block", facts)
-            self.findings.add(mistake.at(place, around.calls))
-        self.names[full] = place
-
     def _ref(self, written: Scalar, above: Value | None, around: Around) -> Value:
         """The value that a REF names."""
-        with self._report(written.place, around.calls):
+        with self.guard.reported(written.place, around.calls):
             ref = self._filled(written, above, around)
             found = above if ref == "above" else around.received if ref == "input" and around.received else around.frame.find(ref)
             if found is None and around.frame.lost(ref):
@@ -416,41 +390,6 @@ class _Expander:
             help = f"write from: {' or '.join(self.net.inputs)}"
             raise Misplaced(Mistake("unknown-name", "this net has several inputs: say which one comes in here", help), place)
         return value
-
-    # bounds and reports
-
-    def _count(self, item: Item, steps: int = 1) -> None:
-        """A step for each item and turn, and one for each value that a dense turn joins."""
-        self.items += steps
-        if self.items > MAX_ITEMS:
-            self.findings.error("too-large", item.place, f"the net has more than {MAX_ITEMS:,} items", "repeat less, or call fewer blocks")
-            raise TooMuch
-
-    @contextmanager
-    def _nested(self, item: Item) -> Iterator[None]:
-        self.nesting += 1
-        if self.nesting > MAX_NESTING:
-            message = f"blocks and compositions nest more than {MAX_NESTING} deep"
-            self.findings.error("too-deep", item.place, message, "write some of them one after another")
-            raise TooMuch
-        yield
-        self.nesting -= 1
-
-    @contextmanager
-    def _report(self, place: Place, calls: tuple[Call, ...] = ()) -> Iterator[None]:
-        """Turns mistakes into findings; what should have come of the block is then unknown."""
-        try:
-            yield
-        except Misplaced as found:
-            self.findings.add(found.mistake.at(found.place, calls))
-        except Mistake as mistake:
-            self.findings.add(mistake.at(place, calls))
-        except Unknown:
-            return  # a finding is there already
-
-
-def _huge(shape: Shape) -> Mistake:
-    return Mistake("too-large", f"the output {show(shape)} has more numbers than any machine holds", "use smaller factors")
 
 
 def _join(kind: str, ways: list[Value], labels: Iterable[str] = ()) -> Layer:

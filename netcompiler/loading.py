@@ -137,6 +137,8 @@ class _Loader:
         if not isinstance(extends, Scalar) or not isinstance(extends.value, str):
             raise Misplaced(Mistake("wrong-type", "`extends` is the name of a spec", "such as extends: resnet:50"), extends.place)
         name, variant = split_variant(extends.value)
+        if name == "-":
+            raise Misplaced(Mistake("extends", "a spec cannot extend standard input", "name a net of the zoo, or a file"), extends.place)
         try:
             base = self.find(name, Path(source.name).parent)
         except UnreadableSpec as error:
