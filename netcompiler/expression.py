@@ -14,6 +14,9 @@ from netcompiler.diagnostics import Mistake
 from netcompiler.grammar import ID, Term, parse
 
 
+LONGEST_WORD = 100
+
+
 class Expression(NamedTuple):
     """A parsed text; places in mistakes count from the start of the scalar it stood in, plus `offset`."""
 
@@ -64,6 +67,8 @@ def _as_word(value: Any) -> str:
     """A value as it may stand inside a name."""
     if isinstance(value, bool | list):
         raise Mistake("name", f"{show_value(value)} cannot be part of a name", "take a number or a text")
+    if isinstance(value, str) and len(value) > LONGEST_WORD:
+        raise Mistake("name", f"a text of {len(value):,} characters cannot be part of a name", f"use at most {LONGEST_WORD}")
     return show_value(value) if not isinstance(value, str) else value
 
 

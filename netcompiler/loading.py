@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netcompiler import zoo
@@ -85,7 +85,7 @@ class _Loader:
                     chosen = override(chosen, *setting(text))
             if self.slips:
                 return  # what they hide is not known, and would be called unused or missing
-            net = written if chosen is tree else read_document(chosen, self.findings, self.uses)
+            net = _with_variables(written, chosen) or read_document(chosen, self.findings, self.uses)
             self.unused()
             self.graph = expand(net, source.name, variant, self.findings)
             with self.reported():
@@ -201,6 +201,16 @@ class _Loader:
         self.recipe = read_options(Recipe, filled, place, "train", self.findings)
         if self.recipe and isinstance(filled, Mapping) and not graph.broken:
             check_training(self.recipe, filled, place, graph, self.findings)
+
+
+def _with_variables(net: Net, tree: Mapping) -> Net | None:
+    """A net under a tree that differs in the values of variables at most: nothing that was read depends on them."""
+    vars = tree.entries.get("vars")
+    if tree.entries.keys() != net.tree.entries.keys():
+        return None
+    if any(node is not net.tree.entries[key] for key, node in tree.entries.items() if key != "vars"):
+        return None
+    return replace(net, tree=tree, vars=vars.entries if isinstance(vars, Mapping) else net.vars)
 
 
 def _place_of_variant(spec: str, name: str) -> Place:

@@ -63,6 +63,8 @@ def override(tree: Mapping, path: str, value: Node, place: Place) -> Mapping:
 
 
 def _same_type(name: str, old: Node, new: Node) -> None:
+    if new.dynamic:
+        raise Misplaced(Mistake("computed-variable", f"the variable `{name}` is computed", "write the value"), new.place)
     before, now = exact(old), exact(new)
     if sort_of(before) != sort_of(now):
         shown = "null" if now is None else show_value(now)
