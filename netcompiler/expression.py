@@ -13,7 +13,6 @@ from netcompiler.arithmetic import Lookup, evaluate, show_value
 from netcompiler.diagnostics import Mistake
 from netcompiler.grammar import ID, Term, parse
 
-
 LONGEST_WORD = 100
 
 
