@@ -126,7 +126,7 @@ stem           conv 8, kernel 3, …                       8x16x16     216   55,
 stage.0.conv1  conv 8, kernel 3, padding 1               8x16x16     584  147,456    5/1  41.5%
 stage.0.norm   batch_norm                                8x16x16      16             5/1
 stage.0.conv2  conv 8, kernel 3, padding 1               8x16x16     584  147,456    7/1  41.5%
-stage.0.3      add                          above, stem  8x16x16                     7/1
+stage.0.3      add                          conv2, stem  8x16x16                     7/1
 stage.0.4      relu                                      8x16x16                     7/1
 pool           max_pool 2                                  8x8x8                     8/2
 3              flatten                                       512                     all
@@ -224,7 +224,7 @@ def test_a_row_names_its_input_where_it_is_not_the_one_above() -> None:
     left = net.add("left", "relu")
     right = net.add("right", "tanh", net.input)
     net.add("join", "add", right, left, net.input)
-    assert [row.reads for row in rows(net.graph())] == ["", "", "input", "above, left, input"]
+    assert [row.reads for row in rows(net.graph())] == ["", "", "input", "right, left, input"]
 
 
 def test_a_folded_row_is_the_sum_of_its_layers_and_ends_like_the_last() -> None:
@@ -588,6 +588,19 @@ def test_a_scope_that_only_one_net_has_is_one_line() -> None:
     without = replace(with_block, nodes=(stem, bypass, flat, scores), outputs=(output("output", scores),))
     assert difference.changes(without, with_block) == [("+", "stage.0", "Block, 5 layers; 1,184 params; 294,912 MACs")]
     assert len(difference.changes(without, with_block, None)) == len(block)
+
+
+def test_turns_of_a_named_repeat_are_matched_by_name() -> None:
+    def net(turns: int) -> Graph:
+        bench = Bench(4, 8, 8)
+        for turn in range(turns):
+            start = bench.nodes[-1] if bench.nodes else bench.input
+            body = bench.add(f"stage.{turn}.conv", "conv", filters=4, kernel=3, padding=1)
+            bench.add(f"stage.{turn}.1", "add", body, start)
+        return replace(bench.graph(), scopes={"stage": "repeat"} | {f"stage.{turn}": "Block" for turn in range(turns)})
+
+    found = difference.changes(net(2), net(4))
+    assert [(change.sign, change.name) for change in found] == [("+", "stage.2"), ("+", "stage.3"), ("~", "output")]
 
 
 # scan

@@ -1,7 +1,7 @@
 """Two nets, layer by layer: what is only in one, and what differs in a layer that both have.
 
-Layers are matched in order, by kind, options and name without its numbers, so that a layer put in does not
-make all the following ones different.
+Layers whose names say which they are are matched by them. Between them layers are matched in order, by kind, options and name
+without its numbers, so that a layer put in does not make all the following ones different.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 def changes(a: Graph, b: Graph, depth: int | None = 2) -> list[Change]:
     """Layers that only one net has are folded where their whole scope is."""
-    pairs = list(aligned([*a.inputs, *a], [*b.inputs, *b]))
+    pairs = list(aligned(a, b))
     partner = {old: new for old, new in pairs if old}
     above = _above(a) | _above(b)
     found: list[Change] = []
@@ -46,24 +46,33 @@ def changes(a: Graph, b: Graph, depth: int | None = 2) -> list[Change]:
     return found + list(_outputs(a, b))
 
 
-def aligned(a: Sequence[Node], b: Sequence[Node]) -> Iterator[Pair]:
+def aligned(a: Graph, b: Graph) -> Iterator[Pair]:
     """Pairs of layers in the order of both; None where one net has no such layer."""
-    for same, olds, news in _runs(a, b, _exact):
-        if same:
-            yield from zip(olds, news, strict=True)
-            continue
-        for alike, some, others in _runs(olds, news, _loose):
-            if alike:
-                yield from zip(some, others, strict=True)
-            else:
-                yield from ((old, None) for old in some)
-                yield from ((None, new) for new in others)
+    named = {node: (node.name, node.kind) for net in (a, b) for node in net if _is_named(node.name, net.scopes)}
+    return _aligned([*a.inputs, *a], [*b.inputs, *b], (lambda node: named.get(node, node), _exact, _loose))
+
+
+def _aligned(a: Sequence[Node], b: Sequence[Node], keys: Sequence[Callable[[Node], object]]) -> Iterator[Pair]:
+    """Runs with equal keys are pairs; what lies between them is left to the other keys."""
+    if not keys or not a or not b:
+        yield from ((old, None) for old in a)
+        yield from ((None, new) for new in b)
+        return
+    for same, olds, news in _runs(a, b, keys[0]):
+        yield from zip(olds, news, strict=True) if same else _aligned(olds, news, keys[1:])
 
 
 def _runs(a: Sequence[Node], b: Sequence[Node], key: Callable[[Node], object]) -> Iterator[tuple[bool, Sequence[Node], Sequence[Node]]]:
     matcher = SequenceMatcher(None, [key(node) for node in a], [key(node) for node in b], autojunk=False)
     for tag, begin, end, first, last in matcher.get_opcodes():
         yield tag == "equal", a[begin:end], b[first:last]
+
+
+def _is_named(name: str, scopes: Mapping[str, str]) -> bool:
+    """Whether a name says which layer this is: its numbers are turns of a repeat, or places in a block, and nothing else shifts them."""
+    parts = name.split(".")
+    around = [scopes.get(".".join(parts[:at]), "") for at, part in enumerate(parts) if part.isdigit()]
+    return all(what == "repeat" or what[:1].isupper() for what in around)
 
 
 def _exact(node: Node) -> object:

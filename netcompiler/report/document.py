@@ -18,7 +18,7 @@ def as_text(graph: Graph, memory: Footprint, depth: int | None, width: int | Non
     above = summary.as_text([(summary.title(graph), summary.first_sentence(graph.doc))], width, style)
     middle = table.text_table(graph, depth, width, style)
     if graph.broken:
-        return _joined(above, middle, [UNFINISHED])
+        return _joined(above, middle, textwrap.wrap(UNFINISHED, width or summary.WIDEST))
     figures = summary.aligned(summary.total_figures(totals(graph)), width)
     return _joined(
         above,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 
 from netcompiler.diagnostics import Style, did_you_mean
 from netcompiler.graph import Graph, Node
@@ -38,17 +39,26 @@ def _one(graph: Graph, node: Node, width: int | None, style: Style) -> str:
         ("  field", _field(graph, node)),
     ]
     heading = summary.as_text([(node.name, what)], width, style)
-    return "\n".join([*heading, *summary.as_text(facts, width, style), *_formulas(node)]) + "\n"
+    return "\n".join([*heading, *summary.as_text(facts, width, style), *_formulas(node, width)]) + "\n"
 
 
-def _formulas(node: Node) -> list[str]:
+def _formulas(node: Node, width: int | None) -> list[str]:
     if node.layer is None:
         return []
     lines = ["", node.layer.formula, *node.layer.explain(node.inputs[0].shape, node.shape)]
     macs, work, _ = node.cost
     if macs or work:
         lines.append(total("FLOPs", node.cost.flops, f"2 * {macs:,} MACs" if macs else "", f"{work:,} other operations" if work else ""))
-    return [f"  {line}".rstrip() for line in lines]
+    return [part for line in lines for part in _indented(line, width)]
+
+
+def _indented(line: str, width: int | None) -> list[str]:
+    """Formulas of several lines keep their shape; what does not fit goes on further in."""
+    rows: list[str] = []
+    for part in line.split("\n"):
+        fits = width is None or 2 + len(part) <= width
+        rows += [f"  {part}".rstrip()] if fits else textwrap.wrap(part, width or 0, initial_indent="  ", subsequent_indent=" " * 6)
+    return rows
 
 
 def _readers(graph: Graph, node: Node) -> str:

@@ -74,7 +74,7 @@ def _reads(name: str, nodes: tuple[Node, ...], above: Node | None, labels: dict[
     outer = list(dict.fromkeys(x for node in nodes for x in node.inputs if x not in inside))
     if not outer or outer == [above]:
         return ""
-    texts = ["above" if x is above else relative(labels[x], name) for x in outer]
+    texts = [relative(labels[x], name) for x in outer]
     return ", ".join(texts if len(texts) <= 4 else [*texts[:2], f"{len(texts) - 3} more", texts[-1]])
 
 

@@ -13,6 +13,8 @@ from netcompiler.report.rows import Row, rows
 from netcompiler.totals import macs
 
 LAYOUTS = (
+    ("name", "layer+", "input", "output", "params", "MACs", "field", "share"),
+    ("name", "layer+", "input", "output", "params", "MACs", "field"),
     ("name", "layer", "input", "output", "params", "MACs", "field", "share"),
     ("name", "layer", "input", "output", "params", "MACs", "field"),
     ("name", "layer", "input", "output", "~params", "~MACs", "field", "share"),
@@ -23,7 +25,7 @@ LAYOUTS = (
     ("name", "output", "~params"),
 )
 BAR = 12
-MOST_OF_A_LAYER = 20
+MOST_OF_A_LAYER = 21
 
 
 def text_table(graph: Graph, depth: int | None, width: int | None, style: Style) -> list[str]:
@@ -45,7 +47,8 @@ def _columns(rows: Sequence[Row], whole: int) -> dict[str, Column]:
 
     return {
         "name": Column("name", cells(lambda row: row.name), least=14, keep="end"),
-        "layer": Column("layer", cells(lambda row: row.detail), least=_least(rows), keep="parts"),
+        "layer": Column("layer", cells(lambda row: row.detail), least=_least(rows, 1), keep="parts"),
+        "layer+": Column("layer", cells(lambda row: row.detail), least=_least(rows, 2), keep="parts"),
         "input": Column("input", cells(lambda row: row.reads), least=12, tint="cyan"),
         "output": Column("output", cells(lambda row: row.output), right=True),
         "params": Column("params", cells(lambda row: figures.exact(row.params)), right=True),
@@ -58,10 +61,10 @@ def _columns(rows: Sequence[Row], whole: int) -> dict[str, Column]:
     }
 
 
-def _least(rows: Sequence[Row]) -> int:
-    """Room for what comes before the first comma of each layer, and a sign that there is more."""
-    heads = (row.detail.partition(", ") for row in rows)
-    return min(MOST_OF_A_LAYER, max((len(head) + len(", …" if comma else "") for head, comma, _ in heads), default=0))
+def _least(rows: Sequence[Row], parts: int) -> int:
+    """Room for the first parts of each layer, up to a comma, and a sign that there is more."""
+    split = (row.detail.split(", ") for row in rows)
+    return min(MOST_OF_A_LAYER, max((len(", ".join([*some[:parts], *(["…"] if some[parts:] else [])])) for some in split), default=0))
 
 
 def _bars(rows: Sequence[Row]) -> tuple[str, ...]:
