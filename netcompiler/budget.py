@@ -28,6 +28,10 @@ class Figure(NamedTuple):
     limit: int | None
     show: Callable[[int], str]
     part: Callable[[Node], int]
+    help: str = "`--explain {name}` shows how its figures come about"
+
+
+SMALLER = "take fewer pictures at once with --batch, or train.batch"
 
 
 def overruns(graph: Graph, memory: Footprint, budget: Budget) -> list[Diagnostic]:
@@ -36,7 +40,7 @@ def overruns(graph: Graph, memory: Footprint, budget: Budget) -> list[Diagnostic
     found = (
         _over(graph, Figure("params", whole.params, budget.params, "{:,}".format, lambda node: node.params)),
         _over(graph, Figure("MACs", whole.macs, budget.macs, "{:,}".format, lambda node: macs([node]))),
-        _over(graph, Figure(training, memory.training, budget.memory, figures.size, _share_of_memory(memory))),
+        _over(graph, Figure(training, memory.training, budget.memory, figures.size, _share_of_memory(memory), SMALLER)),
     )
     return [diagnostic for diagnostic in found if diagnostic]
 
@@ -57,6 +61,6 @@ def _over(graph: Graph, figure: Figure) -> Diagnostic | None:
         heaviest.place,
         f"{figure.show(figure.have)} {figure.what}, and the budget is {figure.show(figure.limit)}",
         (f"{heaviest.name} takes most: {figure.show(figure.part(heaviest))}",),
-        f"`--explain {heaviest.name}` shows how its figures come about",
+        figure.help.format(name=heaviest.name),
         calls=heaviest.calls,
     )

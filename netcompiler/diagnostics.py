@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from netcompiler.synonyms import meant
 
 if TYPE_CHECKING:
     from netcompiler.source import Place
@@ -101,10 +106,13 @@ MOST_WORDS = 1000
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like a word."""
+    """The known word for what other frameworks call so, or the one that is most like it."""
     if len(word) > LONGEST_WORD:
         return None
-    alike = sorted(set(known), key=lambda name: (abs(len(name) - len(word)), name))[:MOST_WORDS]
+    known = set(known)
+    if own := meant(word, known):
+        return own
+    alike = sorted(known, key=lambda name: (abs(len(name) - len(word)), name))[:MOST_WORDS]
     lowered = {name.lower(): name for name in sorted(alike, reverse=True)}
     close = difflib.get_close_matches(word.lower(), lowered, 1, 0.6)
     return lowered[close[0]] if close else None
@@ -112,10 +120,15 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or the known words when they are few, or nothing."""
-    names = sorted(set(known))
+    names = set(known)
     if close := closest(word, names):
         return f"did you mean `{close}`?"
-    return f"known here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+    return f"known here: {', '.join(sorted(names, key=_by_number))}" if 0 < len(names) <= 12 else ""
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """`18` stands before `101`."""
+    return [(int(digits or 0), text) for text, digits in re.findall(r"([^0-9]*)([0-9]{0,9})", name)]
 
 
 COLOURS = {"bold": "1", "dim": "2", "red": "1;31", "yellow": "33", "blue": "34", "cyan": "36", "green": "32"}
@@ -131,38 +144,59 @@ class Style:
         return f"\x1b[{COLOURS[name]}m{text}\x1b[0m" if self.colour and text else text
 
 
-def as_text(diagnostics: Iterable[Diagnostic], style: Style | None = None) -> str:
-    return "\n".join(_one_text(d, style or Style()) for d in diagnostics)
+def as_text(diagnostics: Iterable[Diagnostic], style: Style | None = None, width: int | None = None) -> str:
+    return "\n".join(_one_text(d, style or Style(), width) for d in diagnostics)
 
 
-def _one_text(d: Diagnostic, style: Style) -> str:
+def _one_text(d: Diagnostic, style: Style, room: int | None) -> str:
     tint = "red" if d.severity == "error" else "cyan"
-    lines = [f"{style('bold', str(d.place))} {style(tint, f'{d.severity}[{d.code}]')} {style('bold', d.message)}"]
+    place, code = str(d.place), f"{d.severity}[{d.code}]"
+    first, *more = _wrapped(d.message, len(f"{place} {code} "), 0, room)
+    lines = [f"{style('bold', place)} {style(tint, code)} {style('bold', first)}", *(style("bold", line) for line in more)]
     margin = len(str(d.place.line))
     bar = style("blue", "|")
-    shown, begin, width = _excerpt(d.place)
+    shown, begin, width = _excerpt(d.place, min(EXCERPT, max(room - margin - 5, LEAST_EXCERPT)) if room else EXCERPT)
     if shown:
         lines.append(f"{style('blue', str(d.place.line))} {bar} {shown}")
         lines.append(f"{' ' * margin} {bar} {' ' * begin}{style(tint, '^' * width)}")
-    lines += [f"{' ' * margin} {style('blue', '=')} {fact}" for fact in d.all_facts]
+    for fact in d.all_facts:
+        lines += _labelled(margin, style("blue", "="), 1, fact, room)
     if d.help:
-        lines.append(f"{' ' * margin} {style('green', 'help:')} {d.help}")
+        lines += _labelled(margin, style("green", "help:"), 5, d.help, room)
     return "\n".join(lines) + "\n"
 
 
+def _labelled(margin: int, label: str, length: int, text: str, room: int | None) -> list[str]:
+    indent = margin + length + 2
+    first, *more = _wrapped(text, indent, indent, room)
+    return [f"{' ' * margin} {label} {first}", *(f"{' ' * indent}{line}" for line in more)]
+
+
+def _wrapped(text: str, begin: int, indent: int, room: int | None) -> list[str]:
+    """The lines of a text whose first one begins in a column, and the others at an indent."""
+    if room is None or begin + len(text) <= room:
+        return [text]
+    wide = max(room, indent + LEAST_EXCERPT)
+    lines = textwrap.wrap(
+        text, wide, initial_indent=" " * begin, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [line.strip() for line in lines]
+
+
 EXCERPT = 96  # longest piece of a source line that a message shows
+LEAST_EXCERPT = 20
 
 
-def _excerpt(place: Place) -> tuple[str, int, int]:
+def _excerpt(place: Place, room: int) -> tuple[str, int, int]:
     """The source line around a place, where the place begins in it, and how many characters to underline."""
     lines = place.source.lines
     line = lines[place.line - 1].rstrip("\r") if place.line <= len(lines) else ""
     begin = min(place.column - 1, len(line))
     end = place.end_column - 1 if place.end_line == place.line else len(line.rstrip())
     width = max(1, min(end, len(line)) - begin)
-    if len(line) > EXCERPT:
-        first = max(0, min(begin - EXCERPT // 3, len(line) - EXCERPT))
-        line = ("…" if first else "") + line[first : first + EXCERPT] + ("…" if first + EXCERPT < len(line) else "")
+    if len(line) > room:
+        first = max(0, min(begin - room // 3, len(line) - room))
+        line = ("…" if first else "") + line[first : first + room] + ("…" if first + room < len(line) else "")
         begin -= first - bool(first)
         width = max(1, min(width, len(line) - begin))
     line = "".join(c if c.isprintable() else " " for c in line)
@@ -227,7 +261,7 @@ def as_sarif(diagnostics: Sequence[Diagnostic], version: str) -> str:
 
 
 def _one_sarif(d: Diagnostic) -> dict[str, Any]:
-    text = ". ".join([d.message, *d.facts, *([d.help] if d.help else [])])
+    text = "\n".join([d.message, *d.facts, *([f"help: {d.help}"] if d.help else [])])
     result: dict[str, Any] = {
         "ruleId": d.code,
         "level": "error" if d.severity == "error" else "note",
@@ -243,4 +277,4 @@ def _one_sarif(d: Diagnostic) -> dict[str, Any]:
 
 def _location(place: Place) -> dict[str, Any]:
     region = {"startLine": place.line, "startColumn": place.column, "endLine": place.end_line, "endColumn": place.end_column}
-    return {"physicalLocation": {"artifactLocation": {"uri": place.source.name}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(place.source.name)}, "region": region}}

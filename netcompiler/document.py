@@ -5,13 +5,15 @@ Everything that can be said without a value is said here, for parts that no vari
 
 from __future__ import annotations
 
+import re
+
 from netcompiler.diagnostics import closest
 from netcompiler.identifiers import Binding, Identifiers, Uses, Visible, block
 from netcompiler.items import BLOCK, ItemReader
 from netcompiler.net import BlockDefinition, Net, OutputDefinition, given_arguments
 from netcompiler.reader import Findings, fields_of, is_null, lacks, listed, read_fields, read_options
 from netcompiler.schema import ITEM_KEYS, Block, Document, OutputOptions
-from netcompiler.source import Items, Mapping, Node, Place
+from netcompiler.source import Items, Mapping, Node, Place, Scalar
 from netcompiler.values import Misplaced
 
 
@@ -31,6 +33,7 @@ class _Reader:
         self._missing()
         top = {key: value for key, value in tree.entries.items() if not key.startswith("x-")}
         read_options(Document, Mapping(tree.place, top, tree.keys), first_character(tree.place), "a spec", self.findings)
+        self._written_out("netc", "name")
         self._one_of("input", "inputs")
         self._one_of("loss", "outputs")
         net = Net(tree, self._vars(), self._inputs())
@@ -56,13 +59,19 @@ class _Reader:
         if "input" in keys and "inputs" in self.tree.entries:
             keys.remove("input")
         if keys and not self._misspelt(keys):
-            help = "`netc new NAME` prints a spec that has them"
+            help = "`netc new NAME` writes a spec that has them"
             self.findings.error("missing-option", first_character(self.tree.place), f"a spec needs {listed(keys)}", help)
 
     def _misspelt(self, keys: list[str]) -> bool:
         """Whether an unknown key may be meant for each of some keys."""
         unknown = [key for key in self.tree.entries if key not in fields_of(Document)]
         return all(closest(key, unknown) for key in keys)
+
+    def _written_out(self, *keys: str) -> None:
+        for key in keys:
+            node = self.tree.entries.get(key)
+            if node and node.dynamic:
+                self.findings.error("computed-key", node.place, f"`{key}` is the same whatever the variables are", "write its value")
 
     def _one_of(self, short: str, long: str) -> None:
         if short in self.tree.entries and long in self.tree.entries:
@@ -74,7 +83,11 @@ class _Reader:
         if node is None or is_null(node):
             return {}
         if not isinstance(node, Mapping):
-            self.findings.error("wrong-type", node.place, f"{key} is a mapping", f"write {key}: {{name: …}}")
+            help = f"write {key}: {{name: …}}"
+            if isinstance(node, Items) and key in ("inputs", "args"):
+                words = ", ".join(item.raw for item in node.items if isinstance(item, Scalar))
+                help = f"write input: [{words}]" if key == "inputs" else f"write args: {{{words}}}"
+            self.findings.error("wrong-type", node.place, f"{key} is a mapping", help)
             return {}
         return node.entries
 
@@ -89,7 +102,8 @@ class _Reader:
         vars = self._entries(self.tree, "vars")
         for name, node in vars.items():
             if is_null(node):
-                self.findings.error("null", self._key("vars", name), f"the variable `{name}` has no value", "give it one")
+                help = f"write {re.sub(' *= *', ': ', name)}" if "=" in name else "give it one"
+                self.findings.error("null", self._key("vars", name), f"the variable `{name}` has no value", help)
             elif isinstance(node, Mapping):
                 help = "a variable is a number, a truth, a text or a list"
                 self.findings.error("wrong-type", node.place, f"the variable `{name}` is a mapping", help)
@@ -129,7 +143,11 @@ class _Reader:
         if mapping is None or lacks(Block, mapping):
             self.identifiers.mentioned(node, visible)
             return
-        net.blocks[name] = definition = BlockDefinition(name, place, self._entries(mapping, "args"), [])
+        args = self._entries(mapping, "args")
+        if not isinstance(mapping.entries.get("args", mapping), Mapping):
+            self.identifiers.mentioned(node, visible)
+            return
+        net.blocks[name] = definition = BlockDefinition(name, place, args, [])
         ids = dict(visible.ids)
         for arg, default in definition.args.items():
             if not is_null(default):

@@ -70,6 +70,7 @@ class _Expander:
         with self.guard.reported(place):
             sizes = exact(substitute(node, Sight(Around(self.vars, Scope(), Frame(), None), Value())))
             if isinstance(sizes, list) and 1 <= len(sizes) <= 4 and all(type(n) is int and 0 < n < 2**31 for n in sizes):
+                self._channels_first(sizes, node.place)
                 return Value(Node(name, None, (), tuple(sizes), place), tuple(sizes))
             if node is self.net.tree.entries.get("input") and not node.dynamic:
                 return Value()  # a finding is there already
@@ -87,6 +88,13 @@ class _Expander:
         options = Mapping(place, {"loss": loss}, {"loss": place}) if loss else Mapping(place, {}, {})
         output = self._output(OutputDefinition("output", place, None, None, None, options), last, around)
         return [output] if output else []
+
+    def _channels_first(self, sizes: list[int], place: Place) -> None:
+        """A note on `[32, 32, 3]`, which other frameworks write for a picture in colours."""
+        if len(sizes) == 3 and sizes[0] == sizes[1] > sizes[2] and sizes[2] in (1, 3):
+            message = f"this is {sizes[0]} maps of {show(tuple(sizes[1:]))}: channels come first"
+            note = Mistake("channels-last", message, f"a picture is [{sizes[2]}, {sizes[0]}, {sizes[1]}]")
+            self.findings.add(note.at(place, severity="note"))
 
     def _output(self, definition: OutputDefinition, last: Value | None, around: Around) -> Output | None:
         value = self._ref(definition.origin, last, around) if definition.origin else last
@@ -125,9 +133,8 @@ class _Expander:
         patch = self.net.tree.entries.get("patch")
         for name in self.net.patch:
             if name not in self.patched and isinstance(patch, Mapping):
-                self.findings.error(
-                    "unknown-name", patch.key(name), f"no item is called `{name}`", did_you_mean(name, {*self.guard.names, *self.scopes})
-                )
+                help = did_you_mean(name, {*self.guard.names, *self.scopes}) or "the names are those of the table at --depth all"
+                self.findings.error("unknown-name", patch.key(name), f"no item is called `{name}`", help)
 
     # items
 
@@ -386,6 +393,8 @@ class _Expander:
         return Mistake("unknown-name", f"nothing above is called `{ref}`", did_you_mean(ref, known), facts)
 
     def _need(self, value: Value | None, place: Place) -> Value:
+        if value is None and not self.net.inputs:
+            raise Unknown
         if value is None:
             help = f"write from: {' or '.join(self.net.inputs)}"
             raise Misplaced(Mistake("unknown-name", "this net has several inputs: say which one comes in here", help), place)

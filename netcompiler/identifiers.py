@@ -56,7 +56,8 @@ class Identifiers:
         if not re.fullmatch(ID, name):
             help = "use letters, digits and _, with a letter first"
             self.findings.error("name", place, f"`{name}` cannot be the name of a {binding[0]}", help)
-        elif name in TAKEN:
+            return
+        if name in TAKEN:
             message = f"`{name}` has a meaning of its own: no {binding[0]} may be called so"
             self.findings.error("taken", place, message, "choose another name")
         elif name in ids:
@@ -65,6 +66,7 @@ class Identifiers:
             self.uses.used.add(ids[name])
             self.findings.error("hides", place, message, "nothing hides anything: choose another name")
         self.uses.declared.setdefault(binding, place)
+        self.findings.variables.add(name)
         ids[name] = binding
 
     def expressions(self, node: Node, visible: Visible) -> None:
@@ -94,6 +96,12 @@ class Identifiers:
 
     def formula(self, node: Scalar, visible: Visible) -> None:
         """Checks the names in a formula over x."""
+        if node.dynamic:
+            if not re.fullmatch(rf"\$({ID}|\(.*\))", node.raw):
+                help = f"write {node.raw.replace('$', '')}"
+                self.findings.error("expression", text_place(node), "a formula names variables without `$`", help)
+                self.mentioned(node, visible)
+            return
         try:
             formula = parse_formula(node.raw)
         except Mistake:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from netcompiler.diagnostics import did_you_mean
@@ -10,13 +11,19 @@ from netcompiler.identifiers import Identifiers, Visible, block
 from netcompiler.layers import KINDS
 from netcompiler.net import MERGES, Item, Slot
 from netcompiler.options import Columns, Formula, ItemList, SlotMap, Structure
-from netcompiler.reader import Findings, fields_of, lacks, mark_of, read_fields, read_options
+from netcompiler.reader import Findings, fields_of, is_null, lacks, mark_of, read_fields, read_options
 from netcompiler.schema import COMPOSITIONS, ITEM_KEYS
 from netcompiler.source import Items, Mapping, Node, Place, Scalar
 
 BLOCK = re.compile(r"[A-Z][A-Za-z0-9]*")
 NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{1,100}")
 NAME_HELP = "use letters, digits, _ and -, with at least one letter"
+
+TURNS = {
+    "repeat": "write repeat: {{times: {0}, layers: […]}}",
+    "dense": "write linear: {0} for a fully connected layer; dense joins layers with all that come before: {{times: …, layers: […]}}",
+}
+"""Help where one value stands for a composition of turns."""
 
 
 class ItemReader:
@@ -64,6 +71,8 @@ class ItemReader:
             return Item(node.place, "", name=self._name(node, visible), broken=True)
         [kind] = kinds
         item = Item(node.key(kind), kind, node.entries[kind])
+        if kind in MERGES:
+            visible = replace(visible, receives=False)
         item.name, item.origin = self._name(node, visible), self.ref(node.entries.get("from"), visible)
         item.when = self.when(node.entries.get("when"), visible)
         self._by_kind(item, visible)
@@ -154,16 +163,22 @@ class ItemReader:
         """Every name that options use, in `$` and in formulas."""
         if node is None:
             return
-        self.identifiers.expressions(node, visible)
         for key in (key for key, option in fields_of(model).items() if mark_of(option, Formula)):
             text = node.entries.get(key) if isinstance(node, Mapping) else node
-            if isinstance(text, Scalar) and isinstance(text.value, str) and not text.dynamic:
+            if isinstance(text, Scalar) and isinstance(text.value, str):
                 self.identifiers.formula(text, visible)
+        self.identifiers.expressions(node, visible)
 
     # compositions and calls
 
     def _composition(self, item: Item, visible: Visible) -> None:
         before = self.findings.errors
+        if item.kind in TURNS and isinstance(item.options, Scalar) and not is_null(item.options):
+            message, help = f"{item.kind} needs more than one value: times, layers", TURNS[item.kind].format(item.options.raw)
+            self.findings.error("short-form", item.options.place, message, help)
+            self.identifiers.mentioned(item.options, visible)
+            item.broken = True
+            return
         model = COMPOSITIONS[item.kind]
         read_options(model, item.options, item.place, item.kind, self.findings)
         mapping = read_fields(model, item.options, item.place, item.kind, Findings())

@@ -67,7 +67,7 @@ def _same_type(name: str, old: Node, new: Node) -> None:
         raise Misplaced(Mistake("computed-variable", f"the variable `{name}` is computed", "write the value"), new.place)
     before, now = exact(old), exact(new)
     if sort_of(before) != sort_of(now):
-        shown = "null" if now is None else show_value(now)
+        shown = "null" if now is None else f'"{now}"' if isinstance(now, str) else show_value(now)
         message = f"the variable `{name}` is {sort_of(before)} ({show_value(before)}), and {shown} is {sort_of(now)}"
         raise Misplaced(Mistake("wrong-type", message, "a variable keeps its type"), new.place)
 

@@ -9,16 +9,17 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from netcompiler.arithmetic import show_value
-from netcompiler.diagnostics import Call, Diagnostic, Mistake, did_you_mean
+from netcompiler.diagnostics import Call, Diagnostic, Mistake, closest, did_you_mean
 from netcompiler.formula import parse_formula
 from netcompiler.options import LIMIT, Expect, Formula, NameMap, OneOf, Options, Registry, Structure
 from netcompiler.source import MAX_DIGITS, Items, Mapping, Node, Place, Scalar, plain
+from netcompiler.synonyms import elsewhere, meant
 
 Model = TypeVar("Model", bound=Options)
 
@@ -37,6 +38,8 @@ class Findings:
         self.places: set[tuple[object, int, int, str]] = set()
         self.errors = 0
         """All errors met, those at the place of another one too."""
+        self.variables: set[str] = set()
+        """All IDs of the file, whatever they mean, for help with a `$` that was forgotten."""
 
     def add(self, diagnostic: Diagnostic) -> None:
         place = diagnostic.place
@@ -97,7 +100,7 @@ def read_fields(model: type[Options], node: Node | None, at: Place, what: str, f
     read: dict[str, Node] = {}
     for key, value in mapping.entries.items():
         if key not in known:
-            help = f"write `{what}` alone" if not known else _missing_colon(key, known) or did_you_mean(key, known)
+            help = f"write `{what}` alone" if not known else _missing_colon(key, known) or _instead(key, known)
             findings.error("unknown-option", mapping.key(key), f"{what} has no option `{key}`", help)
         elif is_null(value):
             findings.error("null", mapping.key(key), f"`{key}` has no value", f"write one after the colon, or leave `{key}` out")
@@ -126,6 +129,11 @@ def _missing_colon(key: str, known: Iterable[str]) -> str:
     return f"write `{word}: {value}`, with a blank behind the colon" if value and word in known else ""
 
 
+def _instead(key: str, known: Iterable[str]) -> str:
+    """Help for a key that is not known here: its own word, where it stands, or one like it."""
+    return did_you_mean(key, known) if meant(key, list(known)) else elsewhere(key) or did_you_mean(key, known)
+
+
 def hint(model: type[Options], missing: list[str]) -> str:
     described = [f"{key}: {fields_of(model)[key].description}" for key in missing if fields_of(model)[key].description]
     return "; ".join(described)
@@ -150,8 +158,9 @@ def written_out(model: type[Options], node: Node | None, at: Place, what: str, f
             f"write {what}: {{{', '.join(f'{key}: …' for key in required)}}}",
         )
     else:
-        keys = ", ".join(fields_of(model))
-        findings.error("short-form", node.place, f"say which option of {what} this is", f"write {what}: {{option: value}}; it has {keys}")
+        first, *more = fields_of(model)
+        help = f"write {what}: {{option: value}}; it has {', '.join([first, *more])}" if more else f"write {what}: {{{first}: …}}"
+        findings.error("short-form", node.place, f"say which option of {what} this is", help)
     return None
 
 
@@ -308,7 +317,7 @@ def _explain(
         expect = mark_of(fields_of(model)[key], Expect)
         words = expect.words if expect else errors[0]["msg"]
         where = f"`{key}` of {what}" if what != key else key
-        help = _another_number(node, words) or lookalike(node)
+        help = _another_number(node, words) or _sizes(node, words) or lookalike(node) or _meant(node, fields_of(model)[key], findings)
         findings.add(Diagnostic("wrong-type", node.place, f"{where} must be {words}, not {_show(node)}", (), help, calls=calls))
 
 
@@ -320,6 +329,30 @@ def _another_number(node: Node, words: str) -> str:
         return f"the largest is {LIMIT:,}"
     computed = node.value.denominator > 1 and node.raw.startswith("$")
     return f"{show_value(node.value)} is not whole: use round, floor or //" if computed else ""
+
+
+def _sizes(node: Node, words: str) -> str:
+    """Help for `3x3`, `2, 2` and `(3, 3)` where a list can stand."""
+    text = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+    numbers = re.findall(r"[0-9]+", text)
+    fits = "list" in words and len(numbers) <= 4 and re.fullmatch(r"\(?[0-9]+(( *[x,×*] *| +)[0-9]+)+\)?", text)
+    return f"write [{', '.join(numbers)}]" if fits else ""
+
+
+def _meant(node: Node, field: FieldInfo, findings: Findings) -> str:
+    """Help for a word: the one of a field's words that it is like, or the variable of that name."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return ""
+    if node.value in findings.variables:
+        return f"write ${node.value} for the value of that name"
+    close = closest(node.value, _literals(field.annotation))
+    return f"did you mean `{close}`?" if close else ""
+
+
+def _literals(annotation: Any) -> set[str]:
+    if get_origin(annotation) is Literal:
+        return {word for word in get_args(annotation) if isinstance(word, str)}
+    return {word for part in get_args(annotation) for word in _literals(part)}
 
 
 def deepest(node: Node, path: tuple[Any, ...]) -> tuple[Node, int]:

@@ -57,7 +57,12 @@ class _Scan:
     def widen(self, node: Node, sides: Sequence[int], graph: Graph) -> Node:
         if len(graph.inputs) != 1 or len(node.shape) - 1 != len(sides):
             shapes = ", ".join(show(x.shape) for x in graph.inputs)
-            raise Mistake("scan", f"an input of {show(sides)} does not fit this net", "give one number for each side", [f"input: {shapes}"])
+            raise Mistake(
+                "scan",
+                f"an input of {show(sides)} does not fit this net",
+                "give one number for each side, such as 480x640 for pictures",
+                [f"input: {shapes}"],
+            )
         self.scanned[node] = wide = replace(node, shape=(node.shape[0], *sides))
         return wide
 

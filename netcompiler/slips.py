@@ -44,6 +44,14 @@ def _quote(before: str, behind: str) -> bool:
     return before.endswith(("'", '"'))
 
 
+def _braced_name(before: str, behind: str) -> bool:
+    return before.endswith("$") and behind.startswith("{")
+
+
+def _bare_options(before: str, behind: str) -> bool:
+    return re.fullmatch(r"\s*(- )+\w+: +\w+", before) is not None
+
+
 DASH = ("a dash needs a blank behind it", "write `- conv: …`")
 SLIPS = (
     Slip("expected", *DASH, began=True, fits=_dash),
@@ -52,6 +60,12 @@ SLIPS = (
     Slip("cannot start any token", "a tab may not indent a line", "use blanks", fits=_tab),
     Slip("tab character", "a tab may not indent a line", "use blanks"),
     Slip("cannot start any token", "this character cannot start a value", "put the text in quotes"),
+    Slip(
+        "mapping values are not allowed",
+        "a second `: ` in one line",
+        "put options into braces: conv: {filters: 8, kernel: 3}",
+        fits=_bare_options,
+    ),
     Slip(
         "mapping values are not allowed",
         "a second `: ` in one line",
@@ -64,6 +78,7 @@ SLIPS = (
         "check the indentation of this line, and that the key above it has its colon and no value yet",
     ),
     Slip("expected ',' or ']'", "this list is not closed", "add `]`, or the comma that is missing"),
+    Slip("expected ',' or", "a name behind `$` has no braces", "write $name, or $(…) to compute", fits=_braced_name),
     Slip("expected ',' or '}'", "this mapping is not closed", "add `}`, or the comma that is missing"),
     Slip("unexpected end of stream", "a quote is opened and never closed", "add the closing quote", began=True),
     Slip("expected ':'", "a key without a colon", "write `key: value`; an item of a list starts with `- `", began=True),

@@ -124,10 +124,11 @@ def _fits_input(given: GraphNode, field: str, columns: dict[str, Column]) -> Non
     shape = columns[field].shape
     if shape is None or shape[0] is None:
         return
-    facts = [f"input: {show(given.shape)}", f"{field}: {shape[0]} channels"]
+    channels = f"{shape[0]} channel{'s' * (shape[0] != 1)}"
+    facts = [f"input: {show(given.shape)}", f"{field}: {channels}"]
     if len(shape) == len(given.shape) and shape[0] != given.shape[0]:
-        message = f"the pictures have {shape[0]} channels, and the net reads {given.shape[0]}"
-        raise Mistake("data", message, f"change `input` to {shape[0]} channels, or take other data", facts)
+        message = f"the pictures have {channels}, and the net reads {given.shape[0]}"
+        raise Mistake("data", message, f"change `input` to {channels}, or take other data", facts)
     sides = [n for n in shape if n is not None]
     if len(shape) != len(given.shape) and len(sides) == len(shape) and math.prod(sides) != math.prod(given.shape):
         raise Mistake("data", f"the data's {show(sides)} does not fill an input of {show(given.shape)}", f"write input: {sides}")
