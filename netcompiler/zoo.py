@@ -28,9 +28,19 @@ def read(name: str) -> tuple[str, str]:
     home = folder()
     path = home / f"{name}.yaml" if home else None
     if path is None or name not in names():
-        hint = did_you_mean(name, names())
+        hint = _with_variant(name) or did_you_mean(name, names())
         raise LookupError(f"there is no net called `{name}` in the zoo" + (f": {hint}" if hint else "; `netc zoo` lists them"))
     return path.read_text(encoding="utf-8"), shown(path)
+
+
+def _with_variant(written: str) -> str:
+    """Help for `resnet50` and `vgg-D`."""
+    for name in names():
+        rest = written.lower().removeprefix(name).lstrip("-_: ")
+        variant = next((variant for variant in variants(name) if variant.lower() == rest), None) if rest != written.lower() else None
+        if variant:
+            return f"did you mean `{name}:{variant}`?"
+    return ""
 
 
 def variants(name: str) -> list[str]:

@@ -140,6 +140,9 @@ def test_a_status_leaves_the_process() -> None:
         (["check", "small.yaml", "--explain", "10"], "--depth all"),
         (["layers", "convv"], "did you mean `conv`?"),
         (["frob"], "known here: check"),
+        (["check", "resnet50"], "did you mean `resnet:50`?"),
+        (["check", "VGG-d"], "did you mean `vgg:D`?"),
+        (["new", "mine.yaml"], "`netc new mine` writes mine.yaml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -174,6 +177,12 @@ def test_a_budget_is_a_diagnostic(ask: Ask) -> None:
     answer = ask("check", "small.yaml", "--max-params", "100", "--format", "json")
     [found] = json.loads(answer.out)["diagnostics"]
     assert (found["code"], found["severity"], found["line"], answer.status) == ("budget", "error", 9, 1)
+
+
+def test_standard_input_has_variants(ask: Ask) -> None:
+    text = SMALL + "variants: {few: {classes: 2}}\n"
+    assert ask("check", "-:few", stdin=text).out.startswith("small:few\n")
+    assert "did you mean `few`?" in ask("check", "-:fev", "--batch", "2", stdin=text).err
 
 
 def test_formats_are_alone_on_stdout(ask: Ask) -> None:
@@ -338,10 +347,11 @@ def test_ctrl_c_ends_without_a_traceback() -> None:
     assert (waiting.returncode, err) == (130, "")
 
 
-def on_a_terminal(**environment: str) -> str:
+def on_a_terminal(*words: str, **environment: str) -> str:
     """What netc writes when its output is a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([*NETC, "check", "lenet"], stdout=theirs, stderr=theirs, cwd=ROOT, env={**os.environ, **environment}) as running:
+    command = [*NETC, *(words or ("check", "lenet"))]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=ROOT, env={**os.environ, **environment}) as running:
         os.close(theirs)
         shown = b""
         try:
@@ -359,6 +369,13 @@ def test_colours_are_for_terminals_that_want_them() -> None:
     assert "\x1b[" not in on_a_terminal(NO_COLOR="1", TERM="xterm")
     assert "\x1b[" not in on_a_terminal(NO_COLOR="", TERM="dumb")
     assert "\x1b[" not in process("check", "lenet").stdout
+
+
+@pytest.mark.parametrize("columns", [70, 80])
+@pytest.mark.parametrize("words", [["check", "tests/mistakes/foreign-words.yaml"], ["check", "lenet", "--explain", "3"], ["--help"]])
+def test_words_stay_whole_on_a_narrow_terminal(words: list[str], columns: int) -> None:
+    shown = on_a_terminal(*words, NO_COLOR="1", COLUMNS=str(columns))
+    assert max(len(line) for line in shown.splitlines()) <= columns
 
 
 def test_a_terminal_without_unicode_gets_question_marks() -> None:

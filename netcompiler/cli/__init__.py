@@ -70,13 +70,19 @@ def version() -> str:
 
 
 def _help() -> str:
-    verbs = "\n".join(f"  {verb:<9} {line}" for verb, line in VERBS.items())
-    return f"""usage: netc VERB …
+    import textwrap
 
-{verbs}
+    from netcompiler.cli import terminal
 
-`netc VERB --help` tells the rest; `netc check resnet:50` is a good start.
-Exit status: 0 fine, 1 the spec has errors or is over a budget, or training failed, 2 wrong usage or an unreadable file."""
+    width = terminal.width(sys.stdout) or 120
+    verbs = [textwrap.fill(f"  {verb:<9} {line}", width, subsequent_indent=" " * 12) for verb, line in VERBS.items()]
+    return "\n".join(["usage: netc VERB …", "", *verbs, "", *(textwrap.fill(line, width) for line in CLOSING)])
+
+
+CLOSING = (
+    "`netc VERB --help` tells the rest; `netc check resnet:50` is a good start.",
+    "Exit status: 0 fine, 1 the spec has errors or is over a budget, or training failed, 2 wrong usage or an unreadable file.",
+)
 
 
 def _forgive_encodings() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from netcompiler.diagnostics import did_you_mean
 
@@ -20,6 +20,10 @@ class Parser(argparse.ArgumentParser):
         word = re.search(r"unrecognized arguments: (--[\w-]+)", message)
         hint = did_you_mean(word[1], self._option_string_actions) if word else ""
         super().error(f"{message}; {hint}" if hint.startswith("did") else message)
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        """`-:caffe` is standard input with a variant, and no option."""
+        return None if arg_string.startswith("-:") else super()._parse_optional(arg_string)
 
     def add_spec(self, name: str = "spec") -> None:
         self.add_argument(name, metavar="SPEC", help=SPEC)

@@ -16,7 +16,8 @@ def write(found: Sequence[Diagnostic], notes: bool = False) -> None:
     errors = sum(d.severity == "error" for d in shown)
     counts = [_many(errors, "error")] if errors else []
     counts += [f"{_many(hidden, 'note')}, which --notes shows"] if hidden else []
-    texts = [as_text([d], terminal.style(sys.stderr)) for d in shown]
+    style, width = terminal.style(sys.stderr), terminal.width(sys.stderr) if sys.stderr.isatty() else None
+    texts = [as_text([d], style, width) for d in shown]
     sys.stdout.flush()
     if counts and sys.stdout.isatty() and sys.stderr.isatty():
         sys.stderr.write("\n")
