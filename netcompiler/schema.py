@@ -52,7 +52,9 @@ class Repeat(Composition):
     """Items again and again: `times` turns, or one turn for each row of the lists in `over`. `$index` is the turn, from 0."""
 
     formula: ClassVar[str] = "y = turn n - 1 of ... of turn 0 of x"
-    example: ClassVar[str] = "repeat: {over: {filters: [64, 128], kernel: [5, 3]}, layers: [conv: {filters: $filters, kernel: $kernel}, relu]}"
+    example: ClassVar[str] = (
+        "repeat: {over: {filters: [64, 128], kernel: [5, 3]}, layers: [conv: {filters: $filters, kernel: $kernel}, relu]}"
+    )
 
     layers: Annotated[Any, ItemList()] = Field(description="the items of one turn")
     times: Annotated[Whole | None, Expect("a whole number, 0 or more")] = Field(None, description="how many turns")

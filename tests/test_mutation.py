@@ -115,27 +115,12 @@ def effect(name: str, text: str) -> list[Diagnostic] | str:
     return ""
 
 
-STATED = {
-    "alexnet: factor",
-    "filter-bank: epochs",
-    "googlenet: batch",
-    "logistic: epochs",
-    "neocognitron: batch",
-    "resnet: factor",
-    "tdnn: batch",
-    "vgg: factor",
-    "zfnet: factor",
-}
-"""What a recipe says for its reader though it is the default: taken away, only `netc expand` tells the difference."""
-
-
 def silent(name: str, mutation: str) -> Iterator[str]:
     text = zoo.read(name)[0]
     for entry in entries(text):
         found = effect(name, MUTATIONS[mutation](text, entry))
-        stated = mutation == "deleted" and f"{name}: {entry.key}" in STATED
-        if bool(found) == stated:
-            yield f"{name}:{entry.line}:{entry.column + 1} {entry.key} {mutation}: {found or 'nothing is said'}"
+        if not found:
+            yield f"{name}:{entry.line}:{entry.column + 1} {entry.key} {mutation}: nothing is said"
         if mutation == "doubled" and not entry.alone and not any(d.code == "duplicate-key" for d in found if isinstance(d, Diagnostic)):
             yield f"{name}:{entry.line}:{entry.column + 1} {entry.key} {mutation}: {found}"
 

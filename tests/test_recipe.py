@@ -342,11 +342,11 @@ HISTORIES = [
 
 @pytest.mark.parametrize(("options", "history", "falls"), HISTORIES)
 def test_plateau(options: dict[str, object], history: list[float], falls: int) -> None:
-    assert SCHEDULES["plateau"](**options).scale(9, 10, history) == pytest.approx(0.1**falls)
+    assert SCHEDULES["plateau"](factor=0.1, **options).scale(9, 10, history) == pytest.approx(0.1**falls)
 
 
 def test_plateau_stops_falling_and_early_stop_stops() -> None:
-    assert SCHEDULES["plateau"](patience=1, lowest=0.05).scale(9, 10, [1, 1, 1, 1]) == 0.05
+    assert SCHEDULES["plateau"](factor=0.1, patience=1, lowest=0.05).scale(9, 10, [1, 1, 1, 1]) == 0.05
     assert not EarlyStop(patience=2).stops([1, 1])
     assert EarlyStop(patience=2).stops([1, 1, 1])
 

@@ -213,7 +213,7 @@ def test_metrics_of_classes() -> None:
 
 
 METRICS = [("l2", "", {"mae"}), ("l2", ", metrics: [rmse, mae]", {"rmse", "mae"}), ("cross_entropy", ", metrics: [top5]", {"top5"})]
-METRICS += [("cross_entropy", ", schedule: {plateau: {patience: 1, watch: mean_iou}}", {"top1", "mean_iou"})]
+METRICS += [("cross_entropy", ", schedule: {plateau: {factor: 0.1, patience: 1, watch: mean_iou}}", {"top1", "mean_iou"})]
 
 
 @pytest.mark.parametrize(("loss", "extra", "names"), METRICS)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-MANY = 1200
-"""Up to so many large lives all orders are tried; past it the quickest one stands."""
+MANY, LARGEST = 3000, 1200
+"""Up to so many lives, and so many large ones, all orders are tried; past it the quickest one stands."""
 
 LARGE = 2000
 """A life is large that takes this part of the room or more; the others fill what gaps are left."""
@@ -43,7 +43,7 @@ def arrange(lives: Sequence[Life], enough: int = 0) -> int:
     least, size = bound(lives), _in_order(lives)
     large = [life for life in lives if LARGE * life.size >= least]
     small = sorted((life for life in lives if LARGE * life.size < least), key=ORDERS[0])
-    for order in ORDERS if len(large) <= MANY else ():
+    for order in ORDERS if len(lives) <= MANY and len(large) <= LARGEST else ():
         if size <= max(least, enough):
             break
         before = [life.offset for life in lives]

@@ -73,8 +73,8 @@ class Recipe(Options):
     """How a net is trained."""
 
     data: Annotated[Data | None, OneOf(DATA), Expect("a data set")] = Field(None, description="what it is trained on")
-    batch: Count = Field(32, description="pictures in a step, over all devices and accumulated turns")
-    epochs: Count = Field(10, description="how often every picture is seen")
+    batch: Count = Field(16, description="pictures in a step, over all devices and accumulated turns")
+    epochs: Count = Field(5, description="how often every picture is seen")
     steps: MaybeCount = Field(None, description="stop after so many steps instead of `epochs`")
     optimizer: Annotated[Optimizer | None, OneOf(OPTIMIZERS), Expect("an optimizer")] = Field(
         None, description="the rule that changes the weights; training needs one"

@@ -119,7 +119,7 @@ class Plateau(Watching, Schedule):
     formula = "max(lowest, factor^(how often patience ran out))"
     example = "schedule: {plateau: {factor: 0.1, patience: 3}}"
 
-    factor: Between = Field(0.1, description="the factor of each fall")
+    factor: Between = Field(description="the factor of each fall")
     cooldown: Whole = Field(0, description="validations after a fall that are not counted")
     lowest: Share = Field(0, description="share of the rate below which it does not fall")
 
