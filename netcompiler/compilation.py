@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -81,16 +83,30 @@ ALL = ((2**62, 1), (2**62, 2))
 
 def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
     """The plan after each stage; with `checked` the verifier looks at each."""
-    plan = lower(job.graph, job.recipe, job.mode, job.batch, job.target, job.dtype)
+    with _uncollected():
+        plan = lower(job.graph, job.recipe, job.mode, job.batch, job.target, job.dtype)
     yield "lower", plan
     for name, stage in STAGES:
-        if name == "keep":
-            job = _within_budget(plan, job)
-            plan = replace(plan, facts=(*plan.facts, *job.remarks))
-        plan = stage(plan, job)
-        if checked:
-            verify(plan)
+        with _uncollected():
+            if name == "keep":
+                job = _within_budget(plan, job)
+                plan = replace(plan, facts=(*plan.facts, *job.remarks))
+            plan = stage(plan, job)
+            if checked:
+                verify(plan)
         yield name, plan
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: of the many objects of a plan nearly all stay, and it would look at them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _within_budget(plan: Plan, job: Job) -> Job:
