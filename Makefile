@@ -27,8 +27,9 @@ check: $(VENV)/installed-check ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## how long netc check takes, beside torchinfo where PyTorch is there
+bench: setup ## how long netc check and compiling take, beside torchinfo where PyTorch is there
 	$(BIN)/python tests/benchmarks/front_end.py
+	$(BIN)/python tests/benchmarks/plans.py
 
 editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm
 	npm install --prefix tests/editor --no-audit --no-fund --no-package-lock
