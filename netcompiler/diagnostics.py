@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 from netcompiler.synonyms import meant
 
@@ -276,5 +275,7 @@ def _one_sarif(d: Diagnostic) -> dict[str, Any]:
 
 
 def _location(place: Place) -> dict[str, Any]:
+    from urllib.parse import quote
+
     region = {"startLine": place.line, "startColumn": place.column, "endLine": place.end_line, "endColumn": place.end_column}
     return {"physicalLocation": {"artifactLocation": {"uri": quote(place.source.name)}, "region": region}}
