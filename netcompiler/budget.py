@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netcompiler.diagnostics import Diagnostic
-from netcompiler.footprint import Footprint
+from netcompiler.footprint import Exact, Footprint
 from netcompiler.graph import Graph, Node
 from netcompiler.report import figures
 from netcompiler.totals import macs, totals
@@ -34,13 +34,15 @@ class Figure(NamedTuple):
 SMALLER = "take fewer pictures at once with --batch, or train.batch"
 
 
-def overruns(graph: Graph, memory: Footprint, budget: Budget) -> list[Diagnostic]:
+def overruns(graph: Graph, memory: Footprint, budget: Budget, exact: Exact | None = None) -> list[Diagnostic]:
+    """By the estimate, or exactly where there are plans."""
     whole = totals(graph)
     training = f"of memory for training at batch {memory.batch}"
+    needed = sum(exact.training.values()) if exact else memory.training
     found = (
         _over(graph, Figure("params", whole.params, budget.params, "{:,}".format, lambda node: node.params)),
         _over(graph, Figure("MACs", whole.macs, budget.macs, "{:,}".format, lambda node: macs([node]))),
-        _over(graph, Figure(training, memory.training, budget.memory, figures.size, _share_of_memory(memory), SMALLER)),
+        _over(graph, Figure(training, needed, budget.memory, figures.size, _share_of_memory(memory), SMALLER)),
     )
     return [diagnostic for diagnostic in found if diagnostic]
 

@@ -1,9 +1,10 @@
-"""An estimate of the memory that a net takes, in bytes, before there is a plan: float32, nothing in place, nothing recomputed."""
+"""The memory that a net takes, in bytes: estimated before there is a plan (float32, nothing in place, nothing recomputed), or exact."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from netcompiler.graph import Graph, Node
@@ -31,6 +32,30 @@ class Footprint(NamedTuple):
     @property
     def training(self) -> int:
         return self.parameters + self.gradients + self.state + self.kept
+
+
+class Exact(NamedTuple):
+    """What plans take, in bytes by segment; nothing for training where no output has a loss."""
+
+    batch: int
+    inference: Mapping[str, int]
+    training: Mapping[str, int]
+
+
+PARTS = {
+    "parameters": ("parameters", "frozen", "statistics"),
+    "gradients": ("gradients", "sums"),
+    "optimizer": ("slots", "average"),
+    "activations": ("arena",),
+}
+"""The segments that make up each part; `other` are the rest: slots for pictures and targets, folded weights, single numbers."""
+
+
+def parts(segments: Mapping[str, int]) -> dict[str, int]:
+    """The bytes of each part, of what is in none, and of everything."""
+    found = {name: sum(segments.get(segment, 0) for segment in members) for name, members in PARTS.items()}
+    total = sum(segments.values())
+    return {**found, "other": total - sum(found.values()), "total": total}
 
 
 def footprint(graph: Graph, batch: int = 1, slots: int = 1) -> Footprint:

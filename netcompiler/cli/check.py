@@ -10,9 +10,10 @@ from netcompiler import diagnostics
 from netcompiler.budget import Budget, overruns
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal, version
 from netcompiler.cli.loading import estimate, load
-from netcompiler.diagnostics import Diagnostic
-from netcompiler.footprint import Footprint
+from netcompiler.diagnostics import Diagnostic, SpecError
+from netcompiler.footprint import Exact, Footprint
 from netcompiler.graph import Graph
+from netcompiler.recipe import Recipe
 from netcompiler.report import document, explanation, figures
 from netcompiler.report.as_json import as_json
 from netcompiler.scan import scan
@@ -29,11 +30,14 @@ def main(words: Sequence[str]) -> int:
     if graph and args.scan:
         graph, mistakes = scan(graph, args.scan)
         found += mistakes
-    memory = None
+    memory = plans = None
     if graph:
         memory = estimate(graph, loaded.recipe, args.batch)
-        found += [] if graph.broken else overruns(graph, memory, Budget(args.max_params, args.max_macs, args.max_memory))
-    sys.stdout.write(_report(args, graph, memory, found))
+        if args.plan and not loaded.errors:
+            plans, refused = _plans(graph, loaded.recipe, memory.batch)
+            found += refused
+        found += [] if graph.broken else overruns(graph, memory, Budget(args.max_params, args.max_macs, args.max_memory), plans)
+    sys.stdout.write(_report(args, graph, memory, plans, found))
     if args.format in ("text", "markdown"):
         remarks.write(found, args.notes)
     return FAULTY if remarks.has_errors(found) else FINE
@@ -48,6 +52,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument(
         "--batch", type=arguments.count, metavar="N", help="pictures at once, for the memory; default: the spec's own, or 1"
     )
+    parser.add_argument("--plan", action="store_true", help="compile, too: the memory that plans take, to the byte, beside the estimate")
     parser.add_argument("--depth", type=arguments.depth, default=2, metavar="N|all", help="fold names of more than N parts; default: 2")
     parser.add_argument("--scan", type=arguments.sides, metavar="HxW", help="read a larger input position by position")
     parser.add_argument("--explain", metavar="LAYER", help="the formulas of one layer, or of all layers of a scope, with their numbers")
@@ -59,9 +64,20 @@ def _parser() -> arguments.Parser:
     return parser
 
 
-def _report(args: argparse.Namespace, graph: Graph | None, memory: Footprint | None, found: Sequence[Diagnostic]) -> str:
+def _plans(graph: Graph, recipe: Recipe | None, batch: int) -> tuple[Exact | None, Sequence[Diagnostic]]:
+    from netcompiler.exact import exact  # the compiler, which takes as long to import as all the rest
+
+    try:
+        return exact(graph, recipe, batch), ()
+    except SpecError as error:
+        return None, error.diagnostics
+
+
+def _report(
+    args: argparse.Namespace, graph: Graph | None, memory: Footprint | None, plans: Exact | None, found: Sequence[Diagnostic]
+) -> str:
     if args.format == "json":
-        return as_json(args.spec, graph, memory, found)
+        return as_json(args.spec, graph, memory, found, plans)
     if args.format == "github":
         return diagnostics.as_github(found)
     if args.format == "sarif":
@@ -69,10 +85,10 @@ def _report(args: argparse.Namespace, graph: Graph | None, memory: Footprint | N
     if graph is None or memory is None:
         return ""
     if args.format == "markdown":
-        return document.as_markdown(graph, memory, args.depth)
+        return document.as_markdown(graph, memory, args.depth, plans)
     width, style = terminal.width(sys.stdout), terminal.style(sys.stdout)
     if not args.explain:
-        return document.as_text(graph, memory, args.depth, width, style)
+        return document.as_text(graph, memory, args.depth, width, style, plans)
     try:
         return explanation.as_text(graph, args.explain, width, style)
     except LookupError as error:

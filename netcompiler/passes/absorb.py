@@ -58,17 +58,17 @@ class _Absorbing:
     def _map(self, position: int, instruction: Instruction) -> None:
         at = self.readers[instruction.result]
         best = max((instruction, *self._through(position, instruction)), key=lambda each: self._gain(instruction, each, at))
-        reason = self._kept(position, at) or self._costly(best) or self._room(best, at)
-        if self._gain(instruction, best, at) <= 0:
+        if self._kept(position, at) or self._gain(instruction, best, at) <= 0:
             return
-        if reason:
-            self.why(because(self.before, instruction, f"is not computed in each of its {len(at)} readers: {reason}"))
+        if reason := self._costly(best) or self._room(best, at):
+            readers = f"each of its {len(at)} readers" if len(at) > 1 else "its reader"
+            self.why(because(self.before, instruction, f"is not computed in {readers}: {reason}"))
         else:
             self._write(best, at)
 
-    def _kept(self, position: int, at: Sequence[int]) -> str:
-        kept = any(position < self.before.forward <= reader for reader in at)
-        return "it is kept for the backward half" if kept else ""
+    def _kept(self, position: int, at: Sequence[int]) -> bool:
+        """Whether the backward half reads it."""
+        return any(position < self.before.forward <= reader for reader in at)
 
     def _costly(self, best: Instruction) -> str:
         parts = [part for expr in best.attributes["exprs"] for part in nodes(expr)]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from netcompiler.diagnostics import Diagnostic, as_dict
-from netcompiler.footprint import Footprint
+from netcompiler.footprint import Exact, Footprint
 from netcompiler.graph import Graph, Node
 from netcompiler.layers.layer import Reach
 from netcompiler.report.description import plain_options
@@ -17,9 +17,9 @@ from netcompiler.totals import Totals, totals
 VERSION = 1
 
 
-def as_json(spec: str, graph: Graph | None, memory: Footprint | None, diagnostics: Sequence[Diagnostic]) -> str:
+def as_json(spec: str, graph: Graph | None, memory: Footprint | None, diagnostics: Sequence[Diagnostic], exact: Exact | None = None) -> str:
     """`totals` is null while errors leave layers out, and so are variant and name when there is no net at all."""
-    whole = _totals(totals(graph), memory) if graph and memory and not graph.broken else None
+    whole = _totals(totals(graph), memory, exact) if graph and memory and not graph.broken else None
     nodes = [_node(graph, node) for node in (*graph.inputs, *graph)] if graph else []
     entries = (
         ("netc", json.dumps(VERSION)),
@@ -64,7 +64,8 @@ def _number(value: Fraction | int) -> int | float:
     return value if isinstance(value, int) else float(value)
 
 
-def _totals(totals: Totals, memory: Footprint) -> dict[str, Any]:
+def _totals(totals: Totals, memory: Footprint, exact: Exact | None) -> dict[str, Any]:
+    plan = {"plan": {"inference": exact.inference, "training": exact.training}} if exact else {}
     return {
         "params": totals.params,
         "buffers": totals.buffers,
@@ -72,5 +73,5 @@ def _totals(totals: Totals, memory: Footprint) -> dict[str, Any]:
         "depth": totals.depth,
         "macs": totals.macs,
         "flops": totals.flops,
-        "memory": {"parameters": memory.parameters, "inference": memory.inference, "training": memory.training},
+        "memory": {"parameters": memory.parameters, "inference": memory.inference, "training": memory.training, **plan},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from netcompiler.diagnostics import Style
-from netcompiler.footprint import Footprint
+from netcompiler.footprint import Exact, Footprint
 from netcompiler.graph import Graph
 from netcompiler.report import summary, table
 from netcompiler.report.columns import as_markdown as as_markdown_table
@@ -14,7 +14,7 @@ from netcompiler.totals import totals
 UNFINISHED = "The rest, and the totals, need the errors mended first."
 
 
-def as_text(graph: Graph, memory: Footprint, depth: int | None, width: int | None, style: Style) -> str:
+def as_text(graph: Graph, memory: Footprint, depth: int | None, width: int | None, style: Style, exact: Exact | None = None) -> str:
     above = summary.as_text([(summary.title(graph), summary.first_sentence(graph.doc))], width, style)
     middle = table.text_table(graph, depth, width, style)
     if graph.broken:
@@ -27,17 +27,21 @@ def as_text(graph: Graph, memory: Footprint, depth: int | None, width: int | Non
         summary.as_text(figures, width, style),
         summary.memory_table(memory, width, style),
         textwrap.wrap(summary.memory_rule(memory), width or summary.WIDEST),
+        summary.exact_table(exact, width, style) if exact else [],
+        textwrap.wrap(summary.exact_rule(exact), width or summary.WIDEST) if exact else [],
     )
 
 
-def as_markdown(graph: Graph, memory: Footprint, depth: int | None) -> str:
+def as_markdown(graph: Graph, memory: Footprint, depth: int | None, exact: Exact | None = None) -> str:
     above = [f"## {summary.title(graph)}", *([""] if graph.doc else []), *graph.doc.splitlines()]
     middle = table.markdown_table(graph, depth)
     if graph.broken:
         return _joined(above, middle, [UNFINISHED])
     figures = [f"- {name}: **{count:,}** {remark}" for name, count, remark in summary.total_figures(totals(graph))]
     outputs = [f"- output: {text}" for _, text in summary.output_facts(graph)]
-    return _joined(above, middle, [*outputs, *figures], as_markdown_table(summary.memory_columns(memory)), [summary.memory_rule(memory)])
+    estimate = (as_markdown_table(summary.memory_columns(memory)), [summary.memory_rule(memory)])
+    plans = (as_markdown_table(summary.exact_columns(exact)), [summary.exact_rule(exact)]) if exact else ()
+    return _joined(above, middle, [*outputs, *figures], *estimate, *plans)
 
 
 def _joined(*parts: list[str]) -> str:

@@ -8,6 +8,7 @@ from netcompiler.diagnostics import Style
 from netcompiler.plan import Plan, Program
 from netcompiler.report import figures
 from netcompiler.report.columns import Column, as_lines, fit
+from netcompiler.report.summary import as_text
 from netcompiler.verify.memory import Block, Homes, blocks, fullest
 
 ROWS = 24
@@ -22,7 +23,7 @@ def memory_map(plan: Plan, program: Program, width: int | None, style: Style) ->
     homes = {**plan.homes[""], **plan.homes[program.name]}
     found = blocks(program, homes)
     size = max((block.end for block in found), default=0)
-    lines = [f"{style('bold', program.name)}  {_verdict(program, homes, size)}"]
+    lines = as_text([(program.name, _verdict(program, homes, size))], width, style)
     if found:
         columns = max(NARROWEST, (width or USUAL) - MARGIN - 2)
         lines += [*_picture(program, found, size, columns), "", *_largest(program, found, width, style)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from netcompiler.diagnostics import Style
-from netcompiler.footprint import Footprint
+from netcompiler.footprint import Exact, Footprint, parts
 from netcompiler.graph import Graph, Output
 from netcompiler.report import figures
 from netcompiler.report.columns import GAP, Column, as_lines, fit
@@ -89,6 +89,26 @@ def memory_columns(memory: Footprint) -> list[Column]:
 def memory_table(memory: Footprint, width: int | None, style: Style) -> list[str]:
     columns = memory_columns(memory)
     return as_lines(fit([columns, [columns[0], *columns[4:]], [columns[0], columns[5]]], width), style)
+
+
+def exact_columns(exact: Exact) -> list[Column]:
+    """As the estimate, of what the plans take; a plan has bytes beside those four."""
+    plans = {"inference": exact.inference, "training": exact.training}
+    rows = {mode: parts(segments) for mode, segments in plans.items() if segments}
+    names = rows["inference"]
+    sizes = [Column(name, tuple(figures.size(row[name]) if row[name] else "" for row in rows.values()), right=True) for name in names]
+    return [Column("plan", tuple(rows), tint="bold"), *sizes]
+
+
+def exact_table(exact: Exact, width: int | None, style: Style) -> list[str]:
+    columns = exact_columns(exact)
+    return as_lines(fit([columns, [columns[0], *columns[-3:]], [columns[0], columns[-1]]], width), style)
+
+
+def exact_rule(exact: Exact) -> str:
+    sizes = f"{sum(exact.inference.values()):,} bytes for inference"
+    sizes += f" and {sum(exact.training.values()):,} for training" if exact.training else ""
+    return f"What the plans take at batch {exact.batch} in float32, to the byte: {sizes}. `netc plan --memory` shows what lies where."
 
 
 def memory_rule(memory: Footprint) -> str:
