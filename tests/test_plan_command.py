@@ -93,7 +93,8 @@ def test_why(ask) -> None:
 
 
 def test_what_stops_a_norm_from_being_part_of_the_weights(ask) -> None:
-    spec = "netc: 1\nname: two\ninput: [1, 8, 8]\nlayers:\n  - {name: a, conv: {filters: 2, kernel: 1, bias: false}}\n  - batch_norm\n  - add: [above, a]\n"
+    front = "netc: 1\nname: two\ninput: [1, 8, 8]\nlayers:\n  - {name: a, conv: {filters: 2, kernel: 1, bias: false}}\n"
+    spec = front + "  - batch_norm\n  - add: [above, a]\n"
     Path("two.yaml").write_text(spec, encoding="utf-8")
     _, out, _ = ask("plan", "two.yaml", "--why")
     assert re.search(r"is not part of the weights: 2 read the product %\d+   ; two.yaml:6 1", out)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 MANY, LARGEST = 3000, 1200
 """Up to so many lives, and so many large ones, all orders are tried; past it the quickest one stands."""
+
+TURNS, PAIRS = 100, 2_000_000
+"""How often an order is improved at most, and how many pairs of lives are looked at for it."""
 
 LARGE = 2000
 """A life is large that takes this part of the room or more; the others fill what gaps are left."""
@@ -41,18 +44,28 @@ ORDERS: tuple[Order, ...] = (
 def arrange(lives: Sequence[Life], enough: int = 0) -> int:
     """Gives all lives their offsets; the bytes that they take together. What is not more than `enough` is not improved."""
     least, size = bound(lives), _in_order(lives)
-    large = [life for life in lives if LARGE * life.size >= least]
-    small = sorted((life for life in lives if LARGE * life.size < least), key=ORDERS[0])
-    for order in ORDERS if len(lives) <= MANY and len(large) <= LARGEST else ():
+    best = [life.offset for life in lives]
+    for order in _orders(lives, least):
         if size <= max(least, enough):
             break
-        before = [life.offset for life in lives]
-        found = _packed([*sorted(large, key=order), *small])
-        if found >= size:
-            for life, offset in zip(lives, before, strict=True):
-                life.offset = offset
-        size = min(size, found)
+        found = _packed(order)
+        if found < size:
+            size, best = found, [life.offset for life in lives]
+    for life, offset in zip(lives, best, strict=True):
+        life.offset = offset
     return size
+
+
+def _orders(lives: Sequence[Life], least: int) -> Iterator[list[Life]]:
+    """Orders to place in; whoever came to lie highest is placed first the next time."""
+    large = [life for life in lives if LARGE * life.size >= least]
+    small = sorted((life for life in lives if LARGE * life.size < least), key=ORDERS[0])
+    for key in ORDERS if len(lives) <= MANY and len(large) <= LARGEST else ():
+        order = [*sorted(large, key=key), *small]
+        for _ in range(1 + min(TURNS, PAIRS // max(1, len(lives)) ** 2)):
+            yield order
+            highest = max(range(len(order)), key=lambda at: order[at].offset + order[at].size)
+            order.insert(0, order.pop(highest))
 
 
 def bound(lives: Sequence[Life]) -> int:
