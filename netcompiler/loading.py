@@ -124,7 +124,7 @@ class _Loader:
                 Mistake(
                     "wrong-type",
                     "a spec is a mapping with the keys netc, name, input and layers",
-                    "`netc new NAME` prints one to start from",
+                    "`netc new NAME` writes one to start from",
                 ),
                 first_character(tree.place),
             )

@@ -214,7 +214,7 @@ class _Builder:
             else:
                 root = node
         if root is None or (isinstance(root, Scalar) and root.value is None):
-            raise _error(self.source, 1, 1, "empty", "there is nothing in this file", "`netc new NAME` prints a spec to start from")
+            raise _error(self.source, 1, 1, "empty", "there is nothing in this file", "`netc new NAME` writes a spec to start from")
         return root
 
     def _refuse(self, event: Any, root: Node | None, stack: list[_Open]) -> None:
