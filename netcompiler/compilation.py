@@ -83,11 +83,11 @@ ALL = ((2**62, 1), (2**62, 2))
 
 def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
     """The plan after each stage; with `checked` the verifier looks at each."""
-    with _uncollected():
+    with uncollected():
         plan = lower(job.graph, job.recipe, job.mode, job.batch, job.target, job.dtype)
     yield "lower", plan
     for name, stage in STAGES:
-        with _uncollected():
+        with uncollected():
             if name == "keep":
                 job = _within_budget(plan, job)
                 plan = replace(plan, facts=(*plan.facts, *job.remarks))
@@ -98,7 +98,7 @@ def stages(job: Job, checked: bool = False) -> Iterator[tuple[str, Plan]]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Without the garbage collector: of the many objects of a plan nearly all stay, and it would look at them again and again."""
     enabled = gc.isenabled()
     gc.disable()
@@ -169,7 +169,8 @@ def compile(
     if mode == "train" and loaded.recipe:
         batch = -(-batch // loaded.recipe.accumulate)
     job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[dtype])
-    *_, (_, plan) = stages(job)
+    with uncollected():
+        *_, (_, plan) = stages(job)
     return plan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netcompiler.compilation import Job, stages
+from netcompiler.compilation import Job, stages, uncollected
 from netcompiler.footprint import Exact
 from netcompiler.graph import Graph
 from netcompiler.recipe import Recipe
@@ -19,5 +19,6 @@ def exact(graph: Graph, recipe: Recipe | None, batch: int) -> Exact:
 
 
 def _segments(graph: Graph, recipe: Recipe | None, mode: str, batch: int) -> Mapping[str, int]:
-    *_, (_, plan) = stages(Job(graph, recipe, mode, batch, TARGET, DTYPE))
+    with uncollected():
+        *_, (_, plan) = stages(Job(graph, recipe, mode, batch, TARGET, DTYPE))
     return plan.segments

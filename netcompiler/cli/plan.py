@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
 from netcompiler.cli.loading import load
-from netcompiler.compilation import DTYPES, STAGES, Job, stages
+from netcompiler.compilation import DTYPES, STAGES, Job, stages, uncollected
 from netcompiler.diagnostics import SpecError, did_you_mean
 from netcompiler.listing import program_lines, show_plan
 from netcompiler.passes.lower import MODES
@@ -40,7 +40,8 @@ def main(words: Sequence[str]) -> int:
     reasons: list[str] = []
     job = Job(loaded.graph, loaded.recipe, mode, batch, args.target, DTYPES[args.dtype], why=reasons.append)
     try:
-        plans = dict(_until(args.stage, job, args.check))
+        with uncollected():
+            plans = dict(_until(args.stage, job, args.check))
     except SpecError as error:
         remarks.write(error.diagnostics)
         return FAULTY
