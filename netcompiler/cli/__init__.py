@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -20,6 +21,9 @@ VERBS = {
     "new": "write a commented spec to start from",
     "schema": "the JSON Schema of the language, for editors",
 }
+LASTING = ("train", "eval")
+"""Verbs that run for long."""
+
 FINE, FAULTY, REFUSED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
@@ -56,6 +60,8 @@ def _run(words: list[str]) -> int:
         case ["help", verb, *_]:
             return _run([verb, "--help"])
         case [verb, *rest] if verb in VERBS:
+            if verb not in LASTING:
+                gc.disable()  # what a short process makes goes with it: nothing is worth looking for
             status: int = importlib.import_module(f"netcompiler.cli.{verb}").main(rest)
             return status
     from netcompiler.diagnostics import did_you_mean

@@ -7,6 +7,7 @@ Read next: families.py for what may be chosen, data.py, schedule.py, augmentatio
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -141,6 +142,8 @@ class Recipe(Options):
 
     def settings(self, name: str) -> LayerSettings:
         """The settings of a layer by its full name."""
+        if not self.layers:
+            return _usual()
         found = sorted((key for key in self.layers if f"{name}.".startswith(f"{key}.")), key=len)
         written = {option: getattr(self.layers[key], option) for key in found for option in self.layers[key].model_fields_set}
         return LayerSettings.model_construct(**written)
@@ -151,3 +154,9 @@ class Recipe(Options):
         epochs = self.steps / steps_per_epoch if self.steps else self.epochs
         scale = self.schedule.scale(step / steps_per_epoch, epochs, history) if self.schedule else 1
         return self.optimizer.rate * scale * (self.warmup.scale(step, steps_per_epoch) if self.warmup else 1)
+
+
+@cache
+def _usual() -> LayerSettings:
+    """What a layer has that no recipe names."""
+    return LayerSettings()
