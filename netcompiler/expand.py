@@ -163,6 +163,8 @@ class _Expander:
                 name = name or number
             if not item.broken:
                 result = self._patched(item, kind, name, value, around)
+            elif kind in KINDS and KINDS[kind].shape is Layer.shape and value:
+                result = Value(None, value.shape)  # whatever is wrong with it, what it gives has the shape of what it receives
         if item.name and name:
             around.frame.values[name] = result or Value()
         return result
