@@ -138,8 +138,9 @@ FOLDERS = {
 
 def data_setting(words: str) -> str:
     """--data KIND, PATH or {KIND: options} as a setting."""
-    if words.startswith("{") or words in DATA:
-        return f"train.data={words}"
+    kind = words.replace("-", "_")  # as the names of sets are often written: fashion-mini
+    if words.startswith("{") or kind in DATA:
+        return f"train.data={words if words.startswith('{') else kind}"
     path = Path(words)
     if path.suffix == ".npz":
         return f"train.data={flow({'npz': {'path': words}})}"
