@@ -194,6 +194,9 @@ def expressions() -> Iterator[Rule]:
 
 
 KERNEL = (Axis(3, 2, 1, -1), Axis(2, 1, 1, 0, 2))
+TURN = np.array([[[0, -1, 0], [1, 0, 1]], [[1, 0, 0], [0, 1, -1]]])
+"""A quarter turn and a shift, and a shift alone."""
+
 RULES = [
     *expressions(),
     rule("sum", (3, 4, 2), axes=(0, 2)),
@@ -227,6 +230,9 @@ RULES = [
     rule("gather", (4, 2), table=(3, -1, 0, 0), axis=0),
     rule("scatter", (2, 4), table=(1, -1, 1, 0), axis=1, size=3),
     rule("all_reduce", (2, 3), op="sum", ranks=1),
+    rule("resample", (2, 3, 4, 2), whole=(TURN,), size=(4, 3), filter="bilinear", border="zero"),
+    rule("resample", (2, 3, 4, 2), whole=(TURN,), size=(2, 5), filter="nearest", border="edge"),
+    rule("resample_dx", (2, 4, 3, 2), whole=(TURN,), size=(3, 4), filter="bilinear", border="zero"),
 ]
 
 UNDERIVED = {"argmax", "take", "window_route", "random", "constant"}
