@@ -12,23 +12,10 @@ from typing import Any
 import numpy as np
 
 from netcompiler.plan import Home, Instruction, Plan, Program, State, Value
+from runtime import oracle
+from runtime.arrays import aligned, dtype_of
 from runtime.initial import initial
-from runtime.kernels.numpy import KERNELS
 from runtime.poison import Poison
-
-MOVES = ("reshape", "slice", "concat")
-"""What is done already where the result lies in its operands' bytes."""
-
-DTYPES: dict[str, Any] = {
-    "f64": np.float64,
-    "f32": np.float32,
-    "i64": np.int64,
-    "i32": np.int32,
-    "u32": np.uint32,
-    "u16": np.uint16,
-    "u8": np.uint8,
-    "b1": np.bool_,
-}
 
 Array = np.ndarray[Any, Any]
 Call = Callable[[], None]
@@ -40,7 +27,7 @@ class Binding:
     def __init__(self, plan: Plan, seed: int, poison: bool) -> None:
         self.plan = plan
         self.seed = seed
-        self.memory = {name: np.zeros(max(size, 1), np.uint8) for name, size in plan.segments.items()}
+        self.memory = {name: aligned(max(size, 1)) for name, size in plan.segments.items()}
         self.states = {name: view(state.value, plan.homes[""][name], self.memory) for name, state in plan.states.items()}
         self._start()
         self.views = {program.name: self._views(program) for program in plan.programs.values()}
@@ -71,10 +58,19 @@ class Binding:
         views, homes = self.views[program.name], self.plan.homes[program.name]
         spread = Poison(program, homes, self.memory["arena"]) if poison else None
         calls: list[Call] = [spread.before] if spread else []
-        for position, instruction in enumerate(program):
-            calls += self.calls_of(instruction, views)
+        groups = [[instruction] for instruction in program] if spread else [list(program)]
+        for position, group in enumerate(groups):
+            calls += self.bound(group, views)
             calls += [partial(spread.after, position)] if spread else []
         return calls + self.successions(program)
+
+    def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array]) -> list[Call]:
+        """What runs the instructions one after the other."""
+        if self.plan.target == "cpu":
+            from runtime.kernels import cpu  # LLVM is loaded by those who want it
+
+            return cpu.bound(instructions, views, self.seed)
+        return [call for instruction in instructions for call in oracle.calls(instruction, views, self.seed)]
 
     def successions(self, program: Program) -> list[Call]:
         """Copies of the successors that were not computed at their state's address."""
@@ -82,48 +78,10 @@ class Binding:
         moved = [(name, value) for name, value in program.successors.items() if homes.get(value.name) != self.plan.homes[""][name]]
         return [partial(np.copyto, self.states[name], views[value.name]) for name, value in moved if value.name != name]
 
-    def calls_of(self, instruction: Instruction, views: Mapping[str, Array]) -> list[Call]:
-        """One call, or those of a fused instruction's body on arrays of its own."""
-        if instruction.op == "flat":
-            return [self._flat(instruction, views)]
-        if instruction.body:
-            own = {value.name: np.empty(value.shape, DTYPES[value.dtype]) for inner in instruction.body for value in inner.results}
-            inside = {**views, **own, **{value.name: views[value.name] for value in instruction.results}}
-            return [call for inner in instruction.body for call in self.calls_of(inner, inside)]
-        results = [views[value.name] for value in instruction.results]
-        operands = [views[value.name] for value in instruction.operands]
-        if instruction.op in MOVES and all(map(partial(np.may_share_memory, results[0]), operands)):
-            return []
-        return [partial(KERNELS[instruction.op], *results, *operands, **self.attributes(instruction))]
-
-    def _flat(self, instruction: Instruction, views: Mapping[str, Array]) -> Call:
-        """One map over the run of bytes from the first member to the last, padding included."""
-        members = instruction.body
-        results = [_run([views[m.results[i].name] for m in members]) for i in range(len(members[0].results))]
-        operands = [_run([views[m.operands[i].name] for m in members]) for i in range(len(members[0].operands))]
-        attributes = members[0].attributes
-        return partial(KERNELS["map"], *results, *operands, **{**attributes, "shape": results[0].shape})
-
-    def attributes(self, instruction: Instruction) -> dict[str, Any]:
-        """The run's seed is part of every key."""
-        if instruction.op != "random":
-            return dict(instruction.attributes)
-        low, high = instruction.attributes["key"]
-        return {**instruction.attributes, "key": (low ^ (self.seed & 0xFFFFFFFF), high ^ (self.seed >> 32))}
-
-
-def _run(arrays: Sequence[Array]) -> Array:
-    """What members cover from the first to the last; a single number that all of them read."""
-    if arrays[0].size == 1:
-        return arrays[0].reshape(())
-    first, last = (array.__array_interface__["data"][0] for array in (arrays[0], arrays[-1]))
-    length = (last - first) // arrays[0].itemsize + arrays[-1].size
-    return np.lib.stride_tricks.as_strided(arrays[0].reshape(-1), (length,), (arrays[0].itemsize,))
-
 
 def view(value: Value, home: Home, memory: Mapping[str, Array]) -> Array:
     """The array of a value; with a pitch its rows lie apart, between those of other values."""
-    dtype = np.dtype(DTYPES[value.dtype])
+    dtype = dtype_of(value.dtype)
     strides = [dtype.itemsize]
     for n in (home.pitch or value.shape[-1], *value.shape[-2:0:-1]) if value.shape[1:] else ():
         strides.insert(0, strides[0] * n)

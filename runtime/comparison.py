@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from netcompiler.plan import Instruction, Plan
-from runtime.binding import DTYPES, Array, Binding
+from runtime.arrays import Array, dtype_of
+from runtime.binding import Binding
 from runtime.kernels.numpy import KERNELS
+from runtime.oracle import attributes
 
 LAST = ("step", "accumulate", "update")
 """Programs that change state, and so run behind the others."""
@@ -38,7 +40,7 @@ def compare(plan: Plan, earlier: Plan, seed: int = 0) -> Iterator[Difference]:
     for name in sorted(plan.programs, key=lambda name: (name != "prepare", name in LAST)):
         expected = _plain(earlier, name, binding, seed) if name in earlier.programs else {}
         for instruction in plan.programs[name]:
-            for call in binding.calls_of(instruction, binding.views[name]):
+            for call in binding.bound([instruction], binding.views[name]):
                 call()
             for value in instruction.results:
                 if value.name in expected:
@@ -65,10 +67,10 @@ def _plain(plan: Plan, program: str, binding: Binding, seed: int) -> dict[str, A
     """Every value of a program, from copies of the states as they are."""
     values = {name: binding.states[name].copy() for name in plan.states}
     for instruction in plan.programs[program]:
-        results = [np.empty(value.shape, DTYPES[value.dtype]) for value in instruction.results]
+        results = [np.empty(value.shape, dtype_of(value.dtype)) for value in instruction.results]
         values.update({value.name: array for value, array in zip(instruction.results, results, strict=True)})
         operands = [values[value.name] for value in instruction.operands]
-        KERNELS[instruction.op](*results, *operands, **binding.attributes(instruction))
+        KERNELS[instruction.op](*results, *operands, **attributes(instruction, seed))
     return values
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netcompiler.plan import Instruction
-from runtime.binding import DTYPES
+from runtime.arrays import dtype_of
 from runtime.kernels.numpy import KERNELS
 
 
@@ -16,7 +16,7 @@ def computed(instructions: Iterable[Instruction], numbers: Mapping[str, Any]) ->
     """All values by name; `numbers` are those that the program does not make."""
     known = dict(numbers)
     for i in instructions:
-        results = [np.empty(value.shape, DTYPES[value.dtype]) for value in i.results]
+        results = [np.empty(value.shape, dtype_of(value.dtype)) for value in i.results]
         KERNELS[i.op](*results, *(known[value.name] for value in i.operands), **i.attributes)
         known.update(zip((value.name for value in i.results), results, strict=True))
     return known

@@ -66,7 +66,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--mode", choices=MODES, help="default: train where an output has a loss")
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures at once; default: the spec's own, or 1")
     parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="what is computed in; default: float32")
-    parser.add_argument("--target", choices=("numpy",), default="numpy", help="default: numpy")
+    parser.add_argument("--target", choices=("numpy", "cpu"), default="numpy", help="default: numpy")
     parser.add_argument(
         "--stage", choices=NAMES, default=NAMES[-1], metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {NAMES[-1]}"
     )

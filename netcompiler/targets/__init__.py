@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from netcompiler.targets.cpu import CPU
 from netcompiler.targets.numpy import NUMPY
 from netcompiler.targets.target import Offer, Target
 
-TARGETS: dict[str, Target] = {NUMPY.name: NUMPY}
+TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, CPU)}
 
 __all__ = ["TARGETS", "Offer", "Target"]
