@@ -1,0 +1,35 @@
+"""The register block, which all products are made of: rows of numbers times vectors of columns, summed in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+
+from runtime.kernels.cpu.code import LANES, Code, Number
+
+Sums = list[ir.Value]
+"""Row by row, a vector for each column of vectors."""
+
+
+def zeros(code: Code, rows: int, columns: int) -> Sums:
+    return [code.real(0.0, LANES)] * (rows * columns)
+
+
+def accumulate(
+    code: Code, sums: Sums, rows: Sequence[Number], panel: Number, count: Number, *, step: Number = 1, pitch: Number | None = None
+) -> Sums:
+    """sums[r, j] + the sum over i < count of rows[r][i * step] * panel[i * pitch + j * LANES ...]; rows and panel are addresses.
+
+    Without a pitch the panel is packed: one block of columns behind the other."""
+    columns = len(sums) // len(rows)
+    pitch = columns * LANES if pitch is None else pitch
+    with code.reduce(0, count, 1, [code.whole(panel), code.whole(0), *sums]) as carried:
+        at, along, *old = carried.values
+        right = [code.load(code.at(at, j * LANES), lanes=LANES) for j in range(columns)]
+        new = []
+        for r, row in enumerate(rows):
+            left = code.splat(code.load(code.at(row, along)), LANES)
+            new += [code.fma(left, right[j], old[r * columns + j]) for j in range(columns)]
+        carried.next = [code.at(at, pitch), code.add(along, step), *new]
+    return carried.result[2:]
