@@ -87,8 +87,8 @@ class Outcome:
 def evaluate(session: Session, feeder: Feeder) -> Figures:
     """The loss and the metrics over all rows."""
     means = Means()
-    for rows, (inputs, targets) in feeder.batches(session.plan.batch):
-        means.add(session.evaluate(inputs, targets), rows)
+    for places, (inputs, targets) in feeder.batches(session.plan.batch):
+        means.add(session.evaluate(inputs, targets), len(places))
     return means.figures()
 
 
@@ -131,14 +131,14 @@ class Trainer:
         """The steps of an epoch; why it ended before its time, or nothing."""
         means, begin = Means(), time.perf_counter()
         order = shuffled(len(self.train), self.recipe.seed, "order", epoch)
-        for rows, (inputs, targets) in self.train.batches(self.recipe.batch, order):
+        for places, (inputs, targets) in self.train.batches(self.recipe.batch, order):
             self.rate = self.recipe.rate(self.step, self.per_epoch, self._history(self.watched))
             self.session.arrays["rate"][...] = self.rate
             figures = self.session.step(inputs, targets)
             if not all(map(math.isfinite, figures.values())):
                 return NOT_FINITE
             self.step += 1
-            means.add({name: figures[name] for name in self.names if name in figures}, rows)
+            means.add({name: figures[name] for name in self.names if name in figures}, len(places))
             self.moment = self._moment(epoch, means, begin)
             self.display.step(self.moment)
             if self.step == self.total:

@@ -38,12 +38,12 @@ class Feeder:
         values = {name: self._value(name, array[places]) for name, array in self.rows.fields.items()}
         return _named(values, INPUT), _named(values, TARGET)
 
-    def batches(self, size: int, order: Array | None = None) -> Iterator[tuple[int, Batch]]:
-        """How many rows each has, and the batch; the last one may be smaller."""
+    def batches(self, size: int, order: Array | None = None) -> Iterator[tuple[Array, Batch]]:
+        """The places of the rows in each batch, and the batch; the last one may be smaller."""
         order = np.arange(len(self)) if order is None else order
         for first in range(0, len(order), size):
             places = order[first : first + size]
-            yield len(places), self.batch(places)
+            yield places, self.batch(places)
 
     def _value(self, name: str, x: Array) -> Array:
         if self.wants[name].classes:
