@@ -11,7 +11,7 @@ from netcompiler.plan import Plan
 
 Array = np.ndarray[Any, Any]
 
-INPUT, TARGET = "in.", "target."
+INPUT, TARGET, PLACES = "in.", "target.", "places"
 
 
 class InputError(ValueError):
@@ -19,16 +19,18 @@ class InputError(ValueError):
 
 
 class Feed:
-    """The slots of a plan: inputs, and the targets that its losses compare with."""
+    """The slots of a plan: inputs, the targets that its losses compare with, and the rows' places in the data."""
 
     def __init__(self, plan: Plan, arrays: Mapping[str, Array]) -> None:
         self.plan = plan
         self.slots = {name: arrays[name] for name, state in plan.states.items() if state.segment == "inputs"}
 
-    def checked(self, program: str, inputs: Any, targets: Any = None) -> dict[str, Array]:
+    def checked(self, program: str, inputs: Any, targets: Any = None, places: Any = None) -> dict[str, Array]:
         """The values for the slots that a program reads, in the order of axes that a slot has; InputError where they do not fit."""
         read = {value.name for instruction in self.plan.programs[program] for value in instruction.operands}
         batch = {**self._named(INPUT, inputs, read), **self._named(TARGET, targets, read)}
+        if PLACES in read:
+            batch[PLACES] = _array(PLACES, np.arange(len(next(iter(batch.values())))) if places is None else places)
         rows = {name: len(value) for name, value in batch.items()}
         if len(set(rows.values())) > 1:
             raise InputError(f"rows differ: {', '.join(f'{_plain(name)} has {n}' for name, n in rows.items())}")
@@ -63,6 +65,8 @@ class Feed:
 
     def _fitted(self, name: str, value: Array) -> Array:
         slot = self.slots[name]
+        if name == PLACES:
+            return _places(value)
         classes = self.plan.classes.get(name)
         if classes and slot.dtype.kind == "i":
             return self._labels(name, value, classes)[..., None]
@@ -108,8 +112,14 @@ def _array(name: str, value: Any) -> Array:
     return array
 
 
+def _places(value: Array) -> Array:
+    if value.dtype.kind not in "iu" or value.ndim != 1 or value.min() < 0:
+        raise InputError("places are whole numbers, one for each row, counted from 0")
+    return value[:, None]
+
+
 def _plain(name: str) -> str:
-    return name.partition(".")[2]
+    return name.partition(".")[2] or name
 
 
 def _noun(prefix: str) -> str:

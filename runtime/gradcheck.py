@@ -55,7 +55,7 @@ def made_up(session: Session, rng: np.random.Generator) -> tuple[Numbers, Number
             inputs[name.removeprefix(INPUT)] = rng.normal(size=(rows, channels, *sides))
         elif classes := session.plan.classes.get(name):
             targets[name.removeprefix(TARGET)] = rng.integers(0, classes, (rows, *sides))
-        else:
+        elif name.startswith(TARGET):
             targets[name.removeprefix(TARGET)] = rng.uniform(size=(rows, channels, *sides))
     return inputs, targets
 

@@ -28,13 +28,15 @@ class Session:
         self.feed = Feed(plan, self.arrays)
         self.stale = True
 
-    def step(self, inputs: Any, targets: Any) -> dict[str, float]:
+    def step(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> dict[str, float]:
         """One step of the optimizer; the loss and the metrics of the batch before it.
 
-        Where the recipe accumulates, a batch of any size is taken in parts of the plan's."""
+        What augmentation draws for a picture depends on its place in the data and on the epoch; without them rows count from 0,
+        and steps stand for epochs. Where the recipe accumulates, a batch of any size is taken in parts of the plan's."""
+        self._set_epoch(epoch)
         if "accumulate" in self.plan.programs:
-            return self._step_of_parts(inputs, targets)
-        figures = self._figures("step", self._whole("step", inputs, targets))
+            return self._step_of_parts(inputs, targets, places)
+        figures = self._figures("step", self._whole("step", inputs, targets, places))
         self.stale = True
         return figures
 
@@ -51,9 +53,10 @@ class Session:
         outputs = {name: _outside(value[:rows]).copy() for name, value in self._run("infer", rows).items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def gradients(self, inputs: Any, targets: Any) -> tuple[float, dict[str, Array]]:
-        """The loss, and its gradient for each parameter in PyTorch's order; nothing changes."""
-        outputs = self._run("gradients", self._whole("gradients", inputs, targets))
+    def gradients(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> tuple[float, dict[str, Array]]:
+        """The loss, and its gradient for each parameter in PyTorch's order: what a step would take them for; nothing changes."""
+        self._set_epoch(epoch)
+        outputs = self._run("gradients", self._whole("gradients", inputs, targets, places))
         found = {}
         for name, value in outputs.items():
             _, gradient, parameter = name.partition(GRADIENT)
@@ -93,18 +96,18 @@ class Session:
 
     # running
 
-    def _whole(self, program: str, inputs: Any, targets: Any = None) -> int:
+    def _whole(self, program: str, inputs: Any, targets: Any = None, places: Any = None) -> int:
         """Writes a batch that the plan takes at once; the number of its rows."""
         if program not in self.plan.programs:
             raise InputError(f"a plan of mode {self.plan.mode} has no program `{program}`: {_help(program)}")
-        batch = self.feed.checked(program, inputs, targets)
+        batch = self.feed.checked(program, inputs, targets, places)
         rows = len(next(iter(batch.values())))
         if rows > self.plan.batch:
             raise InputError(f"the plan is for batches of {self.plan.batch} rows or fewer, and {rows} are given")
         return self.feed.write(batch)
 
-    def _step_of_parts(self, inputs: Any, targets: Any) -> dict[str, float]:
-        batch = self.feed.checked("accumulate", inputs, targets)
+    def _step_of_parts(self, inputs: Any, targets: Any, places: Any) -> dict[str, float]:
+        batch = self.feed.checked("accumulate", inputs, targets, places)
         rows = len(next(iter(batch.values())))
         sums: dict[str, float] = {}
         for begin in range(0, rows, self.plan.batch):
@@ -123,6 +126,10 @@ class Session:
     def _run(self, program: str, rows: int) -> dict[str, Array]:
         self._set("valid", rows)
         return self.binding.run(program)
+
+    def _set_epoch(self, epoch: int | None) -> None:
+        steps = self.arrays["tick"].item() if "tick" in self.arrays else 0
+        self._set("epoch", steps if epoch is None else epoch)
 
     def _set(self, control: str, value: float) -> None:
         """A control that no instruction reads is not there."""

@@ -134,7 +134,7 @@ class Trainer:
         for places, (inputs, targets) in self.train.batches(self.recipe.batch, order):
             self.rate = self.recipe.rate(self.step, self.per_epoch, self._history(self.watched))
             self.session.arrays["rate"][...] = self.rate
-            figures = self.session.step(inputs, targets)
+            figures = self.session.step(inputs, targets, places, epoch)
             if not all(map(math.isfinite, figures.values())):
                 return NOT_FINITE
             self.step += 1

@@ -211,6 +211,13 @@ def test_random_does_not_depend_on_the_batch() -> None:
     assert not np.isin(bits(8, 5, key=(1, 3)), bits(8, 5)).any()
 
 
+def test_random_takes_the_place_of_each_row() -> None:
+    """In any order, and however far apart."""
+    places = [5, 2**40 + 3, 0, 5]
+    y = run_all("random", [((4, 6), "u4")], np.array(places, "i8")[:, None], np.array(9, "i8"), key=(1, 2), rows=4, columns=6)[0]
+    np.testing.assert_array_equal(y, np.concatenate([bits(1, 6, place, 9) for place in places]))
+
+
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 def test_uniform_numbers(dtype: str) -> None:
     y = mapped(scalar.uniform(A), np.array([0, 255, 256, 2**31, ONES], "u4"), dtype=dtype)

@@ -153,10 +153,12 @@ class Constant(_Form):
 
 
 class Random(_Form):
-    """32 random bits for each of rows * columns, from a key, the number of the first row, and a tick."""
+    """32 random bits for each of rows * columns, from a key, the number of the first row or of every row, and a tick."""
 
     @staticmethod
     def types(operands: Sequence[Value], attributes: Mapping[str, Any]) -> Types:
+        row, tick = operands
+        need(row.shape in ((), (attributes["rows"], 1)) and tick.shape == (), f"{row} numbers no {attributes['rows']} rows")
         return [("u32", (attributes["rows"], attributes["columns"]))]
 
     @staticmethod
