@@ -15,6 +15,7 @@ VERBS = {
     "plan": "the program that a net becomes, stage by stage",
     "train": "train a net as its recipe says",
     "eval": "measure the weights of a run again",
+    "bench": "how fast a net is, alone or beside PyTorch",
     "gradcheck": "gradients against central differences",
     "layers": "the layers of the language, or one of them with its options and formula",
     "zoo": "the nets that come with netc",

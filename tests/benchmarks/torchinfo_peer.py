@@ -9,10 +9,13 @@ import torchinfo  # noqa: E402
 
 imports = time.perf_counter() - begin
 
-from torch_net import build  # noqa: E402
+from netcompiler import load  # noqa: E402
+from netcompiler.report.peer import net_data  # noqa: E402
+from runtime.bench.peer.torch_net import Net  # noqa: E402
 
-net = build(sys.argv[1])
+graph = load(sys.argv[1]).graph
+assert graph
+net = Net(net_data(graph, "infer")).eval()
 begin = time.perf_counter()
-shape = net.graph.inputs[0].shape
-torchinfo.summary(net, input_data=torch.zeros(1, *shape), verbose=0)
+torchinfo.summary(net, input_data=torch.zeros(1, *graph.inputs[0].shape), verbose=0)
 print(imports + time.perf_counter() - begin)

@@ -1,0 +1,57 @@
+"""netc's side of a contest, a process of its own: `python -m netcompiler.cli.bench_side`, driven by lines on its standard input."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import netcompiler
+from netcompiler.cli.contestants import plain_recipe
+from netcompiler.compilation import Job, stages
+from netcompiler.diagnostics import SpecError
+from runtime.bench.peer.serving import Side, Unable, sample, serve
+
+if TYPE_CHECKING:
+    from netcompiler.plan import Plan
+    from runtime.session import Session
+
+
+def begin(job: dict[str, Any]) -> Side:
+    import numpy as np
+
+    from runtime.gradcheck import made_up
+    from runtime.session import Session
+
+    session = Session(_plan(job))
+    drawn = made_up(session, np.random.default_rng(0))
+    inputs, targets = ({name: value.astype("f4" if value.dtype.kind == "f" else "i8") for name, value in each.items()} for each in drawn)
+    _hand_over(job["tensors"], session, inputs, targets)
+    if job["mode"] == "infer":
+        outputs = session.run(inputs)
+        several = outputs.values() if isinstance(outputs, dict) else [outputs]
+        return Side(partial(session.binding.run, "infer"), {"first": [sample(y.reshape(-1)) for y in several]})
+    measured = [session.evaluate(inputs, targets)["loss"]] if job["noisy"] else []
+    losses = [session.step(inputs, targets)["loss"] for _ in range(2)]  # the batch stays in its slots: later steps read it there
+    return Side(partial(session.binding.run, "step"), {"first": measured or losses})
+
+
+def _plan(job: dict[str, Any]) -> Plan:
+    loaded = netcompiler.load(job["spec"], job["settings"], job["text"])
+    assert loaded.graph
+    try:
+        *_, (_, plan) = stages(Job(loaded.graph, plain_recipe(loaded.recipe), job["mode"], job["batch"], job["target"], "f32"))
+    except SpecError as error:
+        raise Unable("; ".join(f"{found.message}: {found.help}" for found in error.diagnostics)) from None
+    return plan
+
+
+def _hand_over(path: str, session: Session, inputs: dict[str, Any], targets: dict[str, Any]) -> None:
+    """Weights and pictures for the other side."""
+    from safetensors.numpy import save_file
+
+    named = {f"{prefix}.{name}": value for prefix, values in (("in", inputs), ("target", targets)) for name, value in values.items()}
+    save_file({**session.parameters(), **named}, path)
+
+
+if __name__ == "__main__":
+    serve(begin)

@@ -1,0 +1,44 @@
+"""What the sides of a contest are told: the net, its weights and pictures, and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netcompiler.graph import Graph
+from netcompiler.optimisers.momentum import SGD
+from netcompiler.recipe import Recipe
+from netcompiler.report.peer import net_data
+from netcompiler.tensors import spared
+
+RATE, MOMENTUM = 0.01, 0.9
+NOISE = ("dropout", "drop_path")
+
+
+def plain_recipe(recipe: Recipe | None) -> Recipe:
+    """SGD with momentum, with the weight decay, the precision and the memory of the net's own recipe, and nothing else of it."""
+    own = recipe or Recipe()
+    rule = SGD(rate=RATE, momentum=MOMENTUM)
+    if own.optimizer:
+        kept = {name: getattr(own.optimizer, name) for name in ("weight_decay", "decay_norms_and_biases")}
+        rule = rule.model_copy(update=kept)
+    return Recipe().model_copy(update={"optimizer": rule, "precision": own.precision, "memory": own.memory})
+
+
+def noisy(graph: Graph) -> bool:
+    """Whether two sides may have unlike losses in training."""
+    return any(node.kind in NOISE for node in graph)
+
+
+def job_of_peer(graph: Graph, recipe: Recipe | None, common: Mapping[str, Any]) -> dict[str, Any]:
+    rule = plain_recipe(recipe).optimizer
+    assert rule
+    without = frozenset() if rule.decay_norms_and_biases else spared(graph)
+    names = [f"{node.name}.{p.name}" for node in graph for p in node.parameters if p.learnable]
+    decays = {name: rule.weight_decay for name in names if name not in without}
+    return {
+        **common,
+        "net": net_data(graph, common["mode"]),
+        "targets": [output.name for output in graph.outputs if output.loss],
+        "optimizer": {"rate": RATE, "momentum": MOMENTUM, "decays": decays},
+    }
