@@ -13,9 +13,10 @@ from types import ModuleType
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
+from runtime.kernels.cpu import winograd
 from runtime.kernels.cpu.driver import Step, Table, available
 
-FAMILIES: tuple[ModuleType, ...] = ()
+FAMILIES: tuple[ModuleType, ...] = (winograd,)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function

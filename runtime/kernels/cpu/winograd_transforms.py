@@ -1,0 +1,58 @@
+"""The transforms of F(4x4, 3x3) on vectors: y = A'[(G w G') * (B' x B)]A at the points 0, 1, -1, 2, -2 and infinity.
+
+Each goes along one axis; `part` says which of its results are made, those that share their sums together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from runtime.kernels.cpu.code import LANES, Code
+
+Vectors = Sequence[Any]
+Transform = Callable[[Code, Vectors, int], list[Any]]
+
+
+def data(code: Code, d: Vectors, part: int) -> list[Any]:
+    """B' d, in four parts: 1, 2, 2 and 1 of 6."""
+    times = _times(code)
+    if part in (0, 3):
+        a, b, c = d[0::2] if part == 0 else d[1::2]
+        return [times(4.0, a, times(-5.0, b, c))]
+    if part == 1:
+        even, odd = times(-4.0, d[2], d[4]), times(-4.0, d[1], d[3])
+        return [code.fadd(even, odd), code.fsub(even, odd)]
+    even, odd = code.fsub(d[4], d[2]), code.fsub(d[3], d[1])
+    return [times(2.0, odd, even), times(-2.0, odd, even)]
+
+
+def results(code: Code, m: Vectors) -> list[Any]:
+    """A' m: 4 of 6."""
+    times = _times(code)
+    a, s, g, f = code.fadd(m[1], m[2]), code.fsub(m[1], m[2]), code.fadd(m[3], m[4]), code.fsub(m[3], m[4])
+    return [code.fadd(code.fadd(m[0], a), g), times(2.0, f, s), times(4.0, g, a), code.fadd(times(8.0, f, s), m[5])]
+
+
+def weights(code: Code, w: Vectors) -> list[Any]:
+    """G w: 6 of 3."""
+    times = _times(code)
+    ends, middle = code.fadd(w[0], w[2]), code.fmul(_real(code, 1 / 12), w[1])
+    sixth = code.fmul(_real(code, -1 / 6), ends)
+    wide = times(1 / 24, w[0], code.fmul(_real(code, 1 / 6), w[2]))
+    return [
+        code.fmul(_real(code, 1 / 4), w[0]),
+        times(-2.0, middle, sixth),
+        times(2.0, middle, sixth),
+        code.fadd(wide, middle),
+        code.fsub(wide, middle),
+        w[2],
+    ]
+
+
+def _times(code: Code) -> Callable[[float, Any, Any], Any]:
+    return lambda factor, a, b: code.fma(_real(code, factor), a, b)
+
+
+def _real(code: Code, value: float) -> Any:
+    return code.real(value, LANES)

@@ -1,0 +1,128 @@
+"""Winograd's kernels against the oracle in float64, on pictures with awkward sizes and padding."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from netcompiler.plan import Axis, Instruction, Value
+from netcompiler.targets.cpu import not_for_winograd
+from runtime.kernels.cpu import KERNELS
+from runtime.kernels.cpu.driver import Step, Table
+from runtime.kernels.cpu.machine import machine
+from runtime.kernels.cpu.winograd_products import cut
+from runtime.kernels.numpy import KERNELS as ORACLE
+from tests.oracle import Array, normal, sizes
+
+SHAPES = {
+    "one pixel": (1, (1, 1), 16, 16, (1, 1, 1, 1)),
+    "one tile": (1, (4, 4), 16, 32, (1, 1, 1, 1)),
+    "tiles cut off": (2, (7, 9), 32, 48, (1, 1, 1, 1)),
+    "no padding": (2, (11, 6), 17, 16, (0, 0, 0, 0)),
+    "three pixels become one": (3, (3, 3), 16, 5, (0, 0, 0, 0)),
+    "wide padding": (1, (5, 2), 16, 33, (2, 2, 2, 2)),
+    "uneven padding": (2, (6, 5), 20, 70, (0, 2, 2, 1)),
+    "one channel": (1, (5, 6), 1, 1, (1, 1, 1, 1)),
+    "odd channels": (2, (5, 6), 3, 5, (1, 1, 1, 1)),
+    "several blocks": (3, (28, 20), 16, 40, (1, 1, 1, 1)),
+    "many channels": (1, (8, 8), 300, 130, (1, 1, 1, 1)),
+}
+"""Pictures, their size, channels, filters, and padding: above, below, left, right."""
+
+
+OPS = ("conv", "conv_dx")
+
+
+class Case(NamedTuple):
+    result: tuple[int, ...]
+    operands: tuple[Array, Array]
+    attributes: dict[str, Any]
+
+    def oracle(self, op: str) -> Array:
+        result = np.empty(self.result)
+        ORACLE[op](result, *(x.astype(np.float64) for x in self.operands), **self.attributes)
+        return result
+
+    def steps(self, op: str) -> tuple[Array, list[Step]]:
+        """The result, which is NaN with NaN between its pixels until the steps have run."""
+        result = apart(np.full(self.result, np.nan, np.float32))
+        return result, list(KERNELS[f"{op}_winograd4"](result, *self.operands, **self.attributes))
+
+    def run(self, op: str, threads: int = 1) -> Array:
+        result, steps = self.steps(op)
+        Table(steps, threads)()
+        assert np.isnan(result.base[..., result.shape[-1] :]).all()
+        return result
+
+
+def case(op: str, shape: str) -> Case:
+    n, size, c, k, (above, below, left, right) = SHAPES[shape]
+    window = (Axis(3, 1, above, below), Axis(3, 1, left, right))
+    x, w, y = ((n, *size, c), (k, 3, 3, c), (n, *sizes(window, size), k))
+    result, *operands = {"conv": (y, x, w), "conv_dx": (x, y, w), "conv_dw": (w, x, y)}[op]
+    attributes = {"window": window, "groups": 1, **({"size": size} if op == "conv_dx" else {})}
+    first, second = (apart(normal(*one, seed=i, dtype=np.float32)) for i, one in enumerate(operands))
+    return Case(result, (first, second), attributes)
+
+
+def apart(x: Array, gap: int = 5) -> Array:
+    """The same numbers with a pitch larger than the channels."""
+    holed = np.full((*x.shape[:-1], x.shape[-1] + gap), np.nan, x.dtype)
+    holed[..., : x.shape[-1]] = x
+    return holed[..., : x.shape[-1]]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("op", OPS)
+def test_equals_the_oracle(op: str, shape: str) -> None:
+    one = case(op, shape)
+    expected = one.oracle(op)
+    np.testing.assert_allclose(one.run(op), expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_is_the_same_for_any_number_of_threads(op: str) -> None:
+    one = case(op, "several blocks")
+    first, *others = (one.run(op, threads).tobytes() for threads in (1, 2, 3))
+    assert others == [first, first]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_not_a_number_is_seen(op: str) -> None:
+    one = case(op, "tiles cut off")
+    one.operands[0][1, 2, 3, 4] = np.nan
+    seen = np.isnan(one.run(op))
+    assert seen[np.isnan(one.oracle(op))].all()
+    assert not seen.all()
+
+
+def test_a_block_of_tiles_is_whole_register_blocks_with_little_left_over() -> None:
+    for tiles in range(1, 300):
+        block, rows = cut(tiles)
+        blocks = -(-tiles // block)
+        assert block % rows == 0
+        assert blocks * block - tiles < blocks * machine().rows
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, ""),
+        ({"window": (Axis(3, 2, 1, 1), Axis(3, 1, 1, 1))}, "stride"),
+        ({"window": (Axis(3, 1, 1, 1), Axis(1, 1))}, "3x3"),
+        ({"window": (Axis(3, 1, 3, 1), Axis(3, 1, 1, 1))}, "padding"),
+        ({"groups": 2}, "groups"),
+        ({"dtype": "f64"}, "f32"),
+        ({"filters": 8}, "fewer than"),
+    ],
+)
+def test_an_offer_says_what_it_cannot_run(changed: dict[str, Any], reason: str) -> None:
+    row = {"window": (Axis(3, 1, 1, 1),) * 2, "groups": 1, "dtype": "f32", "filters": 64} | changed
+    x, w = Value("%x", row["dtype"], (2, 12, 12, 64)), Value("%w", row["dtype"], (row["filters"], 3, 3, 64))
+    y = Value("%y", row["dtype"], (2, 12, 12, row["filters"]))
+    conv = Instruction((y,), "conv", (x, w), {"window": row["window"], "groups": row["groups"]})
+    refusal = not_for_winograd(conv)
+    assert reason in refusal
+    assert bool(reason) == bool(refusal)
