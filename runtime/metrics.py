@@ -20,17 +20,17 @@ class FigureError(Exception):
 class Means:
     """The mean over all rows of figures that are means over the rows of a batch; of roots, the root of the mean square."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self._sums: Figures = {}
+    def __init__(self, rows: int = 0, sums: Mapping[str, float] | None = None) -> None:
+        self.rows = rows
+        self.sums: Figures = dict(sums or {})
 
     def add(self, figures: Mapping[str, float], rows: int) -> None:
         self.rows += rows
         for name, value in figures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + rows * value ** _power(name)
+            self.sums[name] = self.sums.get(name, 0.0) + rows * value ** _power(name)
 
     def figures(self) -> Figures:
-        return {name: (total / self.rows) ** (1 / _power(name)) for name, total in self._sums.items()}
+        return {name: (total / self.rows) ** (1 / _power(name)) for name, total in self.sums.items()}
 
 
 def _power(name: str) -> int:

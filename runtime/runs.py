@@ -1,11 +1,15 @@
-"""The folder of a training run: what was asked for, how it went, the weights. Never written twice, every file whole."""
+"""The folder of a training run: what was asked for, how it went, the weights, the full states. Every file is there whole or not at all.
+
+Who writes there holds the lock of events.jsonl, which ends with the process, however that ends.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,26 +17,50 @@ from typing import Any
 from runtime import atomic, checkpoint
 from runtime.checkpoint import Array
 from runtime.data.scale import Scale
+from runtime.journal import Journal
+from runtime.states import States
 
-SPEC, RESOLVED, METRICS, SUMMARY = "spec.yaml", "resolved.yaml", "metrics.csv", "summary.json"
+SPEC, RESOLVED, METRICS, SUMMARY, EVENTS = "spec.yaml", "resolved.yaml", "metrics.csv", "summary.json", "events.jsonl"
+ENVIRONMENT, REPORT, PLOTS, STATES = "environment.json", "report.html", "plots", "states"
 NEEDED = {"spec", "variant", "settings", "best"}
 """What the summary must have for the weights to be used again."""
 BEST, LAST = "best.safetensors", "last.safetensors"
 
 
 class RunError(Exception):
-    """A run's folder that cannot be made or read."""
+    """A run's folder that cannot be made, read or written."""
 
 
 class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.journal: Journal | None = None
+
+    @contextmanager
+    def owned(self) -> Iterator[Run]:
+        """Only one process at a time writes into a run."""
+        with Journal(self.folder / EVENTS) as self.journal:
+            if not self.journal.locked:
+                raise RunError(f"{self.folder} is written by another process now: wait until that ends, or begin a run of its own")
+            atomic.sweep(self.folder)
+            yield self
+        self.journal = None
+
+    def tell(self, event: str, **facts: Any) -> None:
+        if self.journal:
+            self.journal.add(event, facts)
+
+    def states(self, keep: int = 2) -> States:
+        return States(self.folder / STATES, keep)
 
     def write(self, name: str, text: str) -> None:
         atomic.write(self.folder / name, text.encode())
 
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        self.write(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        self.write(SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        self.write_json(SUMMARY, summary)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row an epoch; an epoch without a validation leaves its figures empty."""
@@ -57,6 +85,14 @@ class Run:
             raise RunError(f"{self.folder / SUMMARY} is damaged: it does not say how the net was made")
         return found
 
+    def metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv; none before the first epoch is over."""
+        try:
+            with (self.folder / METRICS).open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+        except FileNotFoundError:
+            return []
+
     def weights(self) -> Path:
         """The best ones; where no validation came to an end, the last."""
         return next((self.folder / name for name in (BEST, LAST) if (self.folder / name).exists()), self.folder / BEST)
@@ -66,21 +102,28 @@ def create(parent: Path, name: str) -> Run:
     """The first of NAME-1, NAME-2, ... that is not there."""
     for number in count(1):
         folder = parent / f"{name}-{number}"
-        if _made(folder, parents=True):
+        if _made(folder):
             return Run(folder)
     raise AssertionError
 
 
 def create_at(folder: Path) -> Run:
-    if not _made(folder, parents=True):
+    if not _made(folder):
         raise RunError(f"{folder} is there already, and a run is never overwritten: name another folder")
     return Run(folder)
 
 
-def _made(folder: Path, parents: bool) -> bool:
+def find(name: str) -> Run:
+    """A folder, or the name of one in runs/."""
+    inside = Path("runs") / name
+    return Run(inside if inside.is_dir() and not Path(name).is_dir() else Path(name))
+
+
+def _made(folder: Path) -> bool:
     """Whether this call made it: of two processes at once only one does."""
     try:
-        folder.mkdir(parents=parents)
+        folder.mkdir(parents=True)
+        (folder / STATES).mkdir()
     except FileExistsError:
         if folder.parent.is_dir():
             return False

@@ -13,6 +13,8 @@ from runtime.feed import Feed, InputError
 
 GRADIENT = "gradient of "
 WEIGHTS = ("parameters", "statistics", "frozen")
+PASSING = ("inputs", "sums", "derived")
+"""Segments that hold nothing from one step to the next."""
 
 
 class Session:
@@ -82,6 +84,23 @@ class Session:
             if follower and follower.parameter not in values:
                 self.arrays[follower.value.name][...] = self.arrays[state.value.name]
         self.stale = True
+
+    def state(self) -> dict[str, Array]:
+        """Everything that the next step depends on beside its batch, by the plan's names, in PyTorch's order: copies."""
+        return {name: external(state, self.arrays[name]).copy() for name, state in self._lasting().items()}
+
+    def restore(self, values: Mapping[str, Array]) -> None:
+        """What `state` gave, of this plan or of one that keeps the same things. Nothing is set when something does not fit."""
+        lasting = self._lasting()
+        arrays = {name: self._fitted(lasting, name, value) for name, value in values.items()}
+        if missing := [name for name in lasting if name not in values]:
+            raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} are missing")
+        for name, array in arrays.items():
+            external(lasting[name], self.arrays[name])[...] = array
+        self.stale = True
+
+    def _lasting(self) -> dict[str, State]:
+        return {name: state for name, state in self.plan.states.items() if state.segment not in PASSING}
 
     def _fitted(self, known: Mapping[str, State], name: str, value: Any) -> Array:
         if name not in known:

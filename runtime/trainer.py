@@ -1,59 +1,38 @@
 """Training: epochs of steps in shuffled order, a validation after each, the best and the last weights kept.
 
-It knows sessions, recipes, batches and a run's folder; specs and screens are others' business.
+It knows sessions, recipes, batches and a run's folder; specs and screens are others' business. What is saved is enough to go on
+as if nothing had been: the same steps on the same pictures.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from runtime import runs
-from runtime.data.feeder import Feeder
+from runtime.atomic import Unwritten
+from runtime.data.feeder import Batch, Feeder
 from runtime.data.order import shuffled
+from runtime.data.rows import Array, DataError
+from runtime.diagnosis import first_not_finite
 from runtime.interruption import Interruption
+from runtime.keeping import Keeping
 from runtime.metrics import Figures, Means, better, find, goal, watched
+from runtime.progress import Moment, Progress, Row
 from runtime.runs import Run
 from runtime.session import Session
+from runtime.states import Saved
 
 if TYPE_CHECKING:
     from netcompiler.recipe import Recipe
 
-RUNNING, COMPLETE, STALLED, INTERRUPTED, NOT_FINITE = "running", "complete", "early stop", "interrupted", "not finite"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where training stands after a step; `figures` are means over the epoch so far."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    rate: float
-    figures: Figures
-    speed: float
-    left: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """An epoch that is over; without a validation `tested` is empty."""
-
-    moment: Moment
-    tested: Figures
-    best: bool
-
-    def cells(self) -> dict[str, Any]:
-        """For metrics.csv; the validation's figures are called val_…"""
-        m = self.moment
-        trained = {"epoch": m.epoch, "step": m.step, "rate": m.rate, **m.figures}
-        return {**trained, **{f"val_{name}": value for name, value in self.tested.items()}, "pictures_per_second": round(m.speed, 1)}
+RUNNING, COMPLETE, STALLED, INTERRUPTED = "running", "complete", "early stop", "interrupted"
+NOT_FINITE, LOST, UNWRITTEN = "not finite", "data lost", "disk"
 
 
 class Display(Protocol):
@@ -64,18 +43,23 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended. `best` is the row whose weights are kept as the best."""
+    """How training ended, and why. `best` is the row whose weights are kept as the best, `kept` the step of the last full state."""
 
     ended: str
+    why: str
     rows: Sequence[Row]
     best: Row | None
     steps: int
+    kept: int
     seconds: float
+    signal: int = 0
+    """The number of the signal that interrupted it."""
 
     def summary(self) -> dict[str, Any]:
         last = next((row for row in reversed(self.rows) if row.tested), None)
         return {
             "ended": self.ended,
+            **({"why": self.why} if self.why else {}),
             "epochs": len(self.rows),
             "steps": self.steps,
             "seconds": round(self.seconds, 3),
@@ -84,105 +68,200 @@ class Outcome:
         }
 
 
-def evaluate(session: Session, feeder: Feeder) -> Figures:
-    """The loss and the metrics over all rows."""
+class Ended(Exception):
+    """Training cannot go on, or shall not: how it ended, and why."""
+
+    def __init__(self, ended: str, why: str = "") -> None:
+        super().__init__(ended, why)
+        self.ended, self.why = ended, why
+
+
+def evaluate(session: Session, feeder: Feeder, interruption: Interruption | None = None) -> Figures:
+    """The loss and the metrics over all rows; nothing where it was interrupted."""
     means = Means()
     for places, (inputs, targets) in feeder.batches(session.plan.batch):
+        if interruption and interruption.asked:
+            return {}
         means.add(session.evaluate(inputs, targets), len(places))
     return means.figures()
 
 
 class Trainer:
-    def __init__(self, session: Session, recipe: Recipe, train: Feeder, test: Feeder) -> None:
+    def __init__(self, session: Session, recipe: Recipe, train: Feeder, test: Feeder, keeping: Keeping | None = None) -> None:
         self.session, self.recipe, self.train, self.test = session, recipe, train, test
+        self.keeping = keeping or Keeping()
         self.names = [name for name, value in session.plan.programs["evaluate"].outputs.items() if value.elements == 1]
         self.goal, self.watched = goal(recipe, self.names), watched(recipe, self.names)
         self.per_epoch = -(-len(train) // recipe.batch)
         self.total = recipe.steps or recipe.epochs * self.per_epoch
         self.epochs = -(-self.total // self.per_epoch)
-        self.rows: list[Row] = []
-        self.best: Row | None = None
-        self.step = 0
-        self.rate = 0.0
+        self.progress = Progress()
+        self.kept = -1
 
-    def fit(self, run: Run, display: Display, about: Mapping[str, Any]) -> Outcome:
-        """Trains until the recipe's end, or until something ends it before. `about` is what the summary says beside how it went."""
-        self.run, self.display, self.about = run, display, about
-        self.begin = time.perf_counter()
-        self._write(RUNNING)
-        with Interruption() as interruption, np.errstate(all="ignore"):  # what is not finite shows in the figures
-            ended = self._epochs(interruption)
-        self._save(runs.LAST)
-        return self._write(ended)
+    def resume(self, saved: Saved) -> None:
+        """Takes up where a state was saved; InputError where it is another net's."""
+        self.session.restore(saved.tensors)
+        self.progress = Progress.of_json(saved.record["progress"])
+        self.kept = self.progress.step
 
-    def _epochs(self, interruption: Interruption) -> str:
-        for epoch in range(self.epochs):
-            ended = self._epoch(epoch, interruption)
-            if ended:
-                return ended
-            self._close(epoch)
+    def fit(self, run: Run, display: Display, about: Mapping[str, Any], source: Mapping[str, Any] | None = None) -> Outcome:
+        """Trains until the recipe's end, or until something ends it before. `about` is what the summary says beside how it went,
+        `source` what each state says of the plan and the settings that it belongs to."""
+        self.run, self.display, self.about, self.source = run, display, about, source or {}
+        self.begin = self.saved = time.perf_counter()
+        self.before, self.first = self.progress.seconds, self.progress.step
+        with Interruption() as self.interruption, np.errstate(all="ignore"):  # what is not finite shows in the figures
+            try:
+                return self._fit()
+            except Unwritten as error:
+                return self._outcome(Ended(UNWRITTEN, str(error)))
+
+    def _fit(self) -> Outcome:
+        self.run.tell("began" if self.kept < 0 else "resumed", step=self.first)
+        if self.kept >= 0:
+            self._save(runs.LAST)
+        self._publish()
+        try:
+            self._epochs()
+            end = Ended(COMPLETE)
+        except Ended as early:
+            end = early
+        if self.kept < 0 or (self.kept != self.progress.step and end.ended != NOT_FINITE):
+            self._keep()  # weights in front of a step that is not finite are finite, and as a rule of no use
+        self.run.tell("ended", ended=end.ended, why=end.why, step=self.progress.step)
+        return self._write(end)
+
+    def _epochs(self) -> None:
+        while True:
+            if self._is_over():
+                self._close()
+            if self.progress.step >= self.total:
+                return
             if self._stalled():
-                return STALLED
-            if interruption.asked and self.step < self.total:
-                return INTERRUPTED
-        return COMPLETE
+                raise Ended(STALLED)
+            self._steps()
 
-    def _epoch(self, epoch: int, interruption: Interruption) -> str:
-        """The steps of an epoch; why it ended before its time, or nothing."""
-        means, begin = Means(), time.perf_counter()
-        order = shuffled(len(self.train), self.recipe.seed, "order", epoch)
-        for places, (inputs, targets) in self.train.batches(self.recipe.batch, order):
-            self.rate = self.recipe.rate(self.step, self.per_epoch, self._history(self.watched))
-            self.session.arrays["rate"][...] = self.rate
-            figures = self.session.step(inputs, targets, places, epoch)
-            if not all(map(math.isfinite, figures.values())):
-                return NOT_FINITE
-            self.step += 1
-            means.add({name: figures[name] for name in self.names if name in figures}, len(places))
-            self.moment = self._moment(epoch, means, begin)
-            self.display.step(self.moment)
-            if self.step == self.total:
-                break
-            if interruption.asked and self.step % self.per_epoch:
-                return INTERRUPTED
-        return ""
+    def _is_over(self) -> bool:
+        """An epoch, or the whole, whose validation is still to come."""
+        step = self.progress.step
+        return step > self.progress.closed and (step % self.per_epoch == 0 or step >= self.total)
 
-    def _moment(self, epoch: int, means: Means, begin: float) -> Moment:
-        now = time.perf_counter()
-        left = (now - self.begin) / self.step * (self.total - self.step)
-        return Moment(epoch + 1, self.epochs, self.step, self.total, self.rate, means.figures(), means.rows / (now - begin), left)
+    def _steps(self) -> None:
+        """The steps of an epoch, or the rest of them."""
+        done, at = self.progress, self.progress.step
+        if at % self.per_epoch == 0:
+            done.means = Means()
+        self.opened, self.before_rows = time.perf_counter(), done.means.rows
+        order = shuffled(len(self.train), self.recipe.seed, "order", at // self.per_epoch)
+        batches = self.train.batches(self.recipe.batch, order[at % self.per_epoch * self.recipe.batch :])
+        for places, (inputs, targets) in _there(batches):
+            if self.interruption.asked:
+                raise Ended(INTERRUPTED)
+            self._step(places, inputs, targets)
+            if done.step == self.total:
+                return
+            if done.step % self.per_epoch and self.keeping.due(done.step, time.perf_counter() - self.saved):
+                self._keep()
 
-    def _close(self, epoch: int) -> None:
-        """The end of an epoch: the last weights are safe before the validation begins."""
-        self._save(runs.LAST)
+    def _step(self, places: Array, inputs: Any, targets: Any) -> None:
+        done = self.progress
+        done.rate = self.recipe.rate(done.step, self.per_epoch, done.history(self.watched))
+        self.session.arrays["rate"][...] = done.rate
+        figures = self.session.step(inputs, targets, places, done.step // self.per_epoch)
+        if not all(map(math.isfinite, figures.values())):
+            raise Ended(NOT_FINITE, str(first_not_finite(self.session, inputs, targets, places) or ""))
+        done.step += 1
+        done.means.add({name: figures[name] for name in self.names if name in figures}, len(places))
+        self.display.step(self._moment())
+
+    def _moment(self) -> Moment:
+        done, now = self.progress, time.perf_counter()
+        steps = max(1, done.step - self.first)
+        left = (now - self.begin) / steps * (self.total - done.step)
+        speed = (done.means.rows - self.before_rows) / (now - self.opened) if done.step > self.first else 0.0
+        epoch = -(-done.step // self.per_epoch)
+        return Moment(epoch, self.epochs, done.step, self.total, done.rate, done.means.figures(), speed, left)
+
+    def _close(self) -> None:
+        """The end of an epoch: its validation, and everything that belongs to it on the disk, the full state before all."""
+        moment = self._moment()
         every = self.recipe.validation.every if self.recipe.validation else 1
-        due = (epoch + 1) % every == 0 or self.step == self.total
-        tested = evaluate(self.session, self.test) if due else {}
-        row = Row(self.moment, tested, best := self._is_best(tested))
-        self.rows.append(row)
-        if best:
-            self.best = row
-            self._save(runs.BEST)
+        due = moment.epoch % every == 0 or moment.step >= self.total
+        tested = self._tested() if due else {}
+        row = Row(moment, tested, self._is_best(tested))
+        self.progress.rows.append(row)
+        self._keep()
+        self._publish()
+        self.run.tell("epoch", **row.cells(), best=row.best, pictures_per_second=round(moment.speed, 1))
         self.display.epoch(row)
-        self.run.write_metrics([row.cells() for row in self.rows])
-        self._write(RUNNING)
+
+    def _tested(self) -> Figures:
+        try:
+            tested = evaluate(self.session, self.test, self.interruption)
+        except (DataError, OSError) as error:
+            raise Ended(LOST, _told(error)) from None
+        if not tested:
+            raise Ended(INTERRUPTED)
+        return tested
 
     def _is_best(self, tested: Figures) -> bool:
         if not math.isfinite(tested.get(self.goal, math.nan)):
             return False
-        return self.best is None or better(self.goal, tested[self.goal], self.best.tested[self.goal])
-
-    def _history(self, name: str) -> list[float]:
-        return [row.tested[name] for row in self.rows if row.tested]
+        best = self.progress.best
+        return best is None or better(self.goal, tested[self.goal], best.tested[self.goal])
 
     def _stalled(self) -> bool:
         stop = self.recipe.early_stop
-        return stop is not None and stop.stops(self._history(find(stop.watch, self.names)))
+        return stop is not None and stop.stops(self.progress.history(find(stop.watch, self.names)))
+
+    # what is written
+
+    def _keep(self) -> None:
+        """The full state and the last weights."""
+        self.progress.seconds = self.before + time.perf_counter() - self.begin
+        record = {**self.source, "progress": self.progress.as_json()}
+        self.run.states(self.keeping.keep).save(self.progress.step, Saved(self.session.state(), record))
+        self.kept, self.saved = self.progress.step, time.perf_counter()
+        self._save(runs.LAST)
+
+    def _publish(self) -> None:
+        """What follows from the state and may be older than it, when a process was killed between the two."""
+        best = self.progress.best
+        if best and best.moment.step == self.progress.step:
+            self._save(runs.BEST)
+        if self.progress.rows:
+            self.run.write_metrics([row.cells() for row in self.progress.rows])
+        self._write(Ended(RUNNING))
 
     def _save(self, name: str) -> None:
         self.run.save(name, self.session.parameters(average=True), self.train.scales)
 
-    def _write(self, ended: str) -> Outcome:
-        outcome = Outcome(ended, self.rows, self.best, self.step, time.perf_counter() - self.begin)
+    def _write(self, end: Ended) -> Outcome:
+        outcome = self._outcome(end)
         self.run.write_summary({**self.about, "goal": self.goal, **outcome.summary()})
         return outcome
+
+    def _outcome(self, end: Ended) -> Outcome:
+        done = self.progress
+        seconds = self.before + time.perf_counter() - self.begin
+        signal = self.interruption.asked if end.ended == INTERRUPTED else 0
+        return Outcome(end.ended, end.why, done.rows, done.best, done.step, self.kept, seconds, signal)
+
+
+def _there(batches: Iterable[tuple[Array, Batch]]) -> Iterator[tuple[Array, Batch]]:
+    """Batches, as long as their data is there."""
+    given = iter(batches)
+    while True:
+        try:
+            item = next(given)
+        except StopIteration:
+            return
+        except (DataError, OSError) as error:
+            raise Ended(LOST, _told(error)) from None
+        yield item
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the data'} cannot be read: {error.strerror or error}"
+    return str(error)

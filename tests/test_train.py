@@ -105,10 +105,13 @@ def test_two_epochs_of_digits(ask: Ask) -> None:
     assert answer.status == 0, answer.err
     assert sorted(path.name for path in Path("runs/tiny-1").iterdir()) == [
         "best.safetensors",
+        "environment.json",
+        "events.jsonl",
         "last.safetensors",
         "metrics.csv",
         "resolved.yaml",
         "spec.yaml",
+        "states",
         "summary.json",
     ]
     assert Path("runs/tiny-1/spec.yaml").read_text(encoding="utf-8") == TINY
@@ -269,6 +272,10 @@ def test_nothing_half_written_is_left(ask: Ask) -> None:
         (["train", "fully-convolutional", "--data", "digits"], 2, "no optimizer"),
         (["train", "tiny.yaml", "--epochs", "0"], 2, "1 or more"),
         (["eval", "nothing"], 2, "no training run"),
+        (["train"], 2, "name a spec to train, or a run with --resume"),
+        (["train", "--resume", "nothing"], 1, "nothing is no training run"),
+        (["train", "tiny.yaml", "--resume", "nothing"], 2, "a run has its own"),
+        (["train", "tiny.yaml", "--every", "often"], 2, "write '500 steps' or '10 min'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -285,7 +292,8 @@ def test_a_loss_that_is_not_finite_ends_training_with_the_weights_before_it(ask:
         warnings.simplefilter("error")
         answer = ask("train", "tiny.yaml", "--set", "train.optimizer={sgd: 1e30}")
     assert answer.status == 1
-    assert re.search(r"not finite in step \d+: a smaller rate helps", answer.err)
+    assert re.search(r"not finite in step \d+, first in \w+ of .*: a smaller rate helps", answer.err)
+    assert "--set train.optimizer.sgd.rate=1e+29` goes on" in answer.err
     assert summary("runs/tiny-1")["ended"] == "not finite"
     assert all(np.isfinite(array).all() for array in load_file("runs/tiny-1/last.safetensors").values())
 
@@ -298,7 +306,7 @@ def test_damaged_runs_are_told(ask: Ask) -> None:
     best.write_bytes(content)
     assert "its checksum is another" in ask("eval", "tiny-1").err
     best.write_bytes(content[:-9])
-    assert "no readable file of weights" in ask("eval", "tiny-1").err
+    assert "no readable safetensors file" in ask("eval", "tiny-1").err
     Path("runs/tiny-1/summary.json").write_text("{", encoding="utf-8")
     answer = ask("eval", "tiny-1")
     assert (answer.status, "is damaged" in answer.err) == (2, True)
@@ -312,6 +320,56 @@ def test_weights_come_back_with_what_the_input_went_through(tmp_path: Path) -> N
     assert about == scales
     with pytest.raises(CheckpointError, match="no such file"):
         checkpoint.load(tmp_path / "v")
+
+
+# going on
+
+
+def test_a_run_that_is_over_goes_on_with_more_epochs(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "2", "--run-dir", "whole")
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    assert "best in epoch 1" in ask("train", "--resume", "tiny-1").out
+    Path("tiny.yaml").unlink()  # a run has its own copy
+    answer = ask("train", "--resume", "tiny-1", "--epochs", "2")
+    assert answer.status == 0, answer.err
+    assert re.search(r"resumed +runs/tiny-1, after step 30\nchanged +epochs 1 -> 2\n\nepoch 2/2", answer.out)
+    assert metrics("runs/tiny-1") == metrics("whole")
+    assert "epochs: 2" in Path("runs/tiny-1/resolved.yaml").read_text(encoding="utf-8")
+    assert "as training recorded it in epoch 2" in ask("eval", "tiny-1").out
+    assert "changed" not in ask("train", "--resume", "tiny-1").out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--batch", "7"], "cannot change batch 50 -> 7"),
+        (["--seed", "1", "--set", "train.data=fashion_mini"], "cannot change data digits -> fashion_mini, seed 0 -> 1"),
+        (["--set", "train.optimizer={sgd: 0.1}"], "cannot change optimizer adam -> sgd"),
+        (["--set", "train.layers={fc: {freeze: true}}"], "cannot change layers.fc.freeze none -> true"),
+        (["--set", "name=other"], "--set name=other would change the net"),
+        (["--data", "digits"], "--data does not go with --resume"),
+        (["--set", "train.ema=0.9"], "average.conv.weight"),
+    ],
+)
+def test_what_a_run_keeps(ask: Ask, words: list[str], hint: str) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    answer = ask("train", "--resume", "tiny-1", *words)
+    assert answer.status in (1, 2)
+    assert hint in answer.err
+    assert "epochs: 1" in Path("runs/tiny-1/resolved.yaml").read_text(encoding="utf-8")
+    assert ask("train", "--resume", "tiny-1").status == 0
+
+
+def test_another_machine_or_net_is_said(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("wide.yaml").write_text("netc: 1\nname: wide\nextends: ./tiny.yaml\n", encoding="utf-8")
+    ask("train", "wide.yaml", "--quiet", "--epochs", "1")
+    assert "bit for bit" not in ask("train", "--resume", "wide-1").out
+    monkeypatch.setattr("runtime.environment.processor", lambda: "Z80")
+    assert re.search(r"but +it is not bit for bit .*: processor .* then, Z80 now", ask("train", "--resume", "wide-1").out)
+    Path("tiny.yaml").write_text(TINY.replace("- relu", "- elu"), encoding="utf-8")
+    ask("train", "--resume", "wide-1", "--epochs", "2")
+    Path("tiny.yaml").write_text(TINY, encoding="utf-8")
+    assert re.search(r"but +it is not bit for bit .*: the plan is another", ask("train", "--resume", "wide-1").out)
 
 
 # interruption and screens
@@ -330,7 +388,7 @@ def test_ctrl_c_keeps_the_weights(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert re.fullmatch(rb"netc: interrupted after step \d+, whose weights are the last\.\n", err)
+    assert re.fullmatch(rb"netc: interrupted after step \d+, whose weights .* `netc train --resume runs/tiny-1` goes on from there\n", err)
     assert summary(str(tmp_path / "runs/tiny-1"))["ended"] == "interrupted"
     assert checkpoint.load(tmp_path / "runs/tiny-1/last.safetensors")[0].keys() >= {"fc.weight"}
 

@@ -64,6 +64,16 @@ def depth(text: str) -> int | None:
     return None if text == "all" else converter(_positive, "a whole number, 1 or more, or all")(text)
 
 
+def every(text: str) -> tuple[int | None, float | None]:
+    """Steps or seconds, as 500 steps or 10 min."""
+    from runtime.keeping import read_every
+
+    try:
+        return read_every(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is neither steps nor a time: write '500 steps' or '10 min'") from None
+
+
 def sides(text: str) -> tuple[int, ...]:
     """HxW, or T for a net with one side."""
     if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8}){0,2}", text):

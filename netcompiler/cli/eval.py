@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
-from netcompiler.cli.opening import Faulty, Opened, data_setting, one_thread, open_spec, scaling
+from netcompiler.cli.opening import Faulty, one_thread, reopened
 
 
 def main(words: Sequence[str]) -> int:
@@ -38,13 +36,13 @@ def _evaluate(name: str, data: str | None) -> int:
     from netcompiler.cli.progress import figure
     from runtime import checkpoint
     from runtime.data.prepare import to_test
-    from runtime.runs import Run
+    from runtime.runs import find
     from runtime.session import Session
     from runtime.trainer import evaluate
 
-    run = Run(_folder(name))
+    run = find(name)
     summary = run.summary()
-    opened = _opened(run.folder, summary, data)
+    opened = reopened(run.folder, summary, data)
     tensors, scales = checkpoint.load(run.weights())
     plan = opened.plan()
     session = Session(plan, opened.recipe.seed)
@@ -56,22 +54,6 @@ def _evaluate(name: str, data: str | None) -> int:
     if data is None:
         print(_compared(found, summary["best"]))
     return FINE
-
-
-def _folder(name: str) -> Path:
-    """A folder, or the name of one in runs/."""
-    return Path(name) if Path(name).is_dir() or not (Path("runs") / name).is_dir() else Path("runs") / name
-
-
-def _opened(folder: Path, summary: dict[str, Any], data: str | None) -> Opened:
-    variant = f":{summary['variant']}" if summary["variant"] else ""
-    spec, settings = f"{folder / summary['spec']}{variant}", summary["settings"]
-    if data is None:
-        return open_spec(spec, settings)
-    others = [setting for setting in settings if not setting.startswith("train.data")]
-    opened = open_spec(spec, [*others, data_setting(data)])
-    more = scaling(opened, data)
-    return opened.again([*opened.settings, more]) if more else opened
 
 
 def _compared(found: dict[str, float], recorded: dict[str, float] | None) -> str:

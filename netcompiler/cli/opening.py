@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import netcompiler
 from netcompiler import zoo
@@ -21,6 +21,7 @@ from netcompiler.report.expansion import flow
 from runtime.data.wanted import INPUT, TARGET
 
 if TYPE_CHECKING:
+    from netcompiler.passes.select import Facts
     from netcompiler.plan import Plan
 
 TARGETS = ("auto", "numpy")
@@ -60,11 +61,11 @@ class Opened:
         assert self.recipe.data
         return fields(self.graph, self.recipe.data)
 
-    def plan(self) -> Plan:
-        """The plan to train with, for the recipe's batch or a part of it."""
+    def plan(self, facts: Facts | None = None) -> Plan:
+        """The plan to train with, for the recipe's batch or a part of it; `facts` are what was measured before."""
         batch = -(-self.recipe.batch // self.recipe.accumulate)
         try:
-            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, "numpy", "f32"))
+            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, "numpy", "f32", facts or {}))
         except SpecError as error:
             raise Faulty(error.diagnostics) from None
         except NotImplementedError as error:
@@ -95,6 +96,18 @@ def _text(spec: str) -> str:
         raise Refusal(str(error.args[0])) from None
 
 
+def reopened(folder: Path, summary: Mapping[str, Any], data: str | None = None, more: Sequence[str] = ()) -> Opened:
+    """The net of a run, as the run's summary says it was opened; on other data, or with more settings."""
+    variant = f":{summary['variant']}" if summary["variant"] else ""
+    spec, settings = f"{folder / summary['spec']}{variant}", [*summary["settings"], *more]
+    if data is None:
+        return open_spec(spec, settings)
+    others = [setting for setting in settings if not setting.startswith("train.data")]
+    opened = open_spec(spec, [*others, data_setting(data)])
+    scaled = scaling(opened, data)
+    return opened.again([*opened.settings, scaled]) if scaled else opened
+
+
 def check_runnable(recipe: Recipe) -> None:
     """What a recipe asks for and netc does not do yet."""
     for setting, instead in _not_yet(recipe):
@@ -108,8 +121,6 @@ def check_runnable(recipe: Recipe) -> None:
 def _not_yet(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if recipe.augment:
         yield "augment", "--set train.augment=[]"
-    if recipe.weights is not None:
-        yield "weights", ""
     if recipe.precision not in (None, *PRECISIONS):
         yield f"precision: {recipe.precision}", "--precision fp32"
 

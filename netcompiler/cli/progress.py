@@ -13,7 +13,8 @@ from rich.table import Column
 from netcompiler.recipe.watch import RISING
 
 if TYPE_CHECKING:
-    from runtime.trainer import Display, Moment, Row
+    from runtime.progress import Moment, Row
+    from runtime.trainer import Display
 
 
 class Plain:

@@ -1,40 +1,31 @@
-"""netc train: a net, its recipe and data -> a run's folder with the weights."""
+"""netc train: a net, its recipe and data -> a run's folder with the weights; or a run that goes on."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from netcompiler.cli import FAULTY, FINE, INTERRUPTED, arguments, remarks, version
-from netcompiler.cli.opening import (
-    PRECISIONS,
-    TARGETS,
-    Faulty,
-    Opened,
-    check_runnable,
-    data_setting,
-    one_thread,
-    open_spec,
-    scaling,
-    settings_of,
-)
-from netcompiler.loading import is_path, split_variant
-from netcompiler.report import expansion
-from netcompiler.source import Mapping, Scalar, Source, parse
-from netcompiler.totals import totals
+from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
+from netcompiler.cli.opening import PRECISIONS, TARGETS, Faulty, one_thread
 
 if TYPE_CHECKING:
-    from runtime.data.prepare import Material
-    from runtime.runs import Run
+    from netcompiler.cli.beginning import Ready
     from runtime.trainer import Outcome
 
 
 def main(words: Sequence[str]) -> int:
     args = _parser().parse_args(words)
+    if (args.spec is None) == (args.resume is None):
+        raise Refusal(
+            "name a spec to train, or a run with --resume" if args.spec is None else "--resume RUN needs no spec: a run has its own"
+        )
     one_thread()
+    from runtime.atomic import Unwritten
+    from runtime.checkpoint import CheckpointError
     from runtime.data.rows import DataError
     from runtime.metrics import FigureError
     from runtime.runs import RunError
@@ -44,7 +35,7 @@ def main(words: Sequence[str]) -> int:
         return _train(args)
     except Faulty as faulty:
         remarks.write(faulty.found)
-    except (DataError, FigureError, InputError, RunError) as error:
+    except (CheckpointError, DataError, FigureError, InputError, RunError, Unwritten) as error:
         print(f"netc: {error}", file=sys.stderr)
     except OSError as error:
         print(f"netc: {error.filename or 'the run'} cannot be written: {error.strerror}", file=sys.stderr)
@@ -52,8 +43,8 @@ def main(words: Sequence[str]) -> int:
 
 
 def _parser() -> arguments.Parser:
-    parser = arguments.Parser("train", "Train a net as its recipe says. Ctrl-C ends after the step in hand; the weights so far are kept.")
-    parser.add_spec()
+    parser = arguments.Parser("train", "Train a net as its recipe says. Ctrl-C ends after the step in hand, and --resume goes on there.")
+    parser.add_argument("spec", nargs="?", metavar="SPEC", help=arguments.SPEC)
     parser.add_settings()
     parser.add_argument(
         "--data", metavar="KIND|PATH", help="digits, fashion_mini, ..., an .npz file, or a folder of MNIST's or CIFAR's files"
@@ -64,102 +55,68 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--precision", choices=PRECISIONS, help="how numbers are kept; default: the recipe's own, or fp32")
     parser.add_argument("--target", choices=TARGETS, default="auto", help="what runs it; default: auto, the best that is here")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's folder, which must not be there; default: runs/NAME-n")
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a run where its last state was saved; settings beside it are changed where they still can be",
+    )
+    parser.add_argument(
+        "--every",
+        type=arguments.every,
+        metavar="TIME",
+        help="how often all is saved between the ends of epochs: 500 steps, 10 min; default: 10 min",
+    )
+    parser.add_argument("--keep", type=arguments.count, metavar="N", help="how many states stay; default: 2, so that one may be damaged")
     parser.add_argument("--quiet", action="store_true", help="print only how it ended")
     return parser
 
 
-def _opened(args: argparse.Namespace) -> Opened:
-    """The spec with the options of the command line; pictures that were named there are scaled to the net's size."""
-    options = settings_of({"epochs": args.epochs, "batch": args.batch, "seed": args.seed, "precision": args.precision})
-    if not args.data:
-        return open_spec(args.spec, [*args.set, *options])
-    data = data_setting(args.data)
-    opened = open_spec(args.spec, [data, *args.set, *options])
-    more = scaling(opened, args.data)
-    return opened.again([data, more, *args.set, *options]) if more else opened
-
-
 def _train(args: argparse.Namespace) -> int:
     from netcompiler.cli.progress import display
-    from runtime.data.prepare import prepare
-    from runtime.runs import create, create_at
-    from runtime.session import Session
-    from runtime.trainer import Trainer
 
-    opened = _opened(args)
-    check_runnable(opened.recipe)
-    plan = opened.plan()
-    material = prepare(plan, opened.recipe, opened.fields())
-    trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test)
-    run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), _name(opened))
-    _write_specs(run, opened)
-    if not args.quiet:
-        print(_heading(opened, material, run), flush=True)
-    with display(sys.stdout, args.quiet) as shown:
-        outcome = trainer.fit(run, shown, _about(opened))
-    return _ended(outcome, run, trainer.goal)
+    with _begun(args) as ready:
+        if not args.quiet:
+            print(ready.heading, flush=True)
+        with display(sys.stdout, args.quiet) as shown:
+            outcome = ready.trainer.fit(ready.run, shown, ready.about, ready.source)
+        return _ended(outcome, ready)
 
 
-def _name(opened: Opened) -> str:
-    return "-".join(part for part in (opened.graph.name, opened.graph.variant) if part)
+@contextmanager
+def _begun(args: argparse.Namespace) -> Iterator[Ready]:
+    from netcompiler.cli import beginning, resuming
+    from runtime.runs import find
 
-
-def _write_specs(run: Run, opened: Opened) -> None:
-    run.write("spec.yaml", opened.text)
-    run.write("resolved.yaml", expansion.as_text(opened.graph, opened.recipe, opened.settings))
-
-
-def _about(opened: Opened) -> dict[str, Any]:
-    """What `netc eval` needs to find the same net again, and what a reader wants to know."""
-    return {
-        "netc": version(),
-        "net": opened.graph.name,
-        "spec": _again(opened),
-        "variant": opened.graph.variant,
-        "settings": list(opened.settings),
-        "target": "numpy",
-        "precision": "fp32",
-        "batch": opened.recipe.batch,
-        "seed": opened.recipe.seed,
-    }
-
-
-def _again(opened: Opened) -> str:
-    """The run's own copy; a spec that extends another file is read where it lies, beside that file."""
-    name, _ = split_variant(opened.spec)
-    tree = parse(Source(name, opened.text))
-    base = tree.entries.get("extends") if isinstance(tree, Mapping) else None
-    beside = isinstance(base, Scalar) and is_path(split_variant(str(base.value))[0])
-    return str(Path(name).resolve()) if beside and name != "-" else "spec.yaml"
-
-
-def _heading(opened: Opened, material: Material, run: Run) -> str:
-    assert opened.recipe.data
-    have, need = "x".join(map(str, material.shape)), "x".join(map(str, opened.graph.inputs[0].shape))
-    size = need if have == need else f"{have} made {need}"
-    rows = [
-        (_name(opened), f"{totals(opened.graph).params:,} parameters, fp32 on numpy, batch {opened.recipe.batch}"),
-        (opened.recipe.data.kind, f"{len(material.train):,} pictures to train on, {len(material.test):,} to validate on, {size}"),
-        ("into", str(run.folder)),
-    ]
-    return "\n".join(f"{name:<{max(len(name) for name, _ in rows)}}  {text}" for name, text in rows) + "\n"
+    if args.resume is None:
+        ready = beginning.ready(args)
+        with ready.run.owned():
+            beginning.write(ready)
+            yield ready
+        return
+    run = find(args.resume)
+    summary = run.summary()
+    with run.owned():
+        yield resuming.ready(args, run, summary)
 
 
 ENDS = {
     "complete": "",
     "early stop": "it stalled, and the recipe's early_stop ended it. ",
     "interrupted": "interrupted after step {steps:,}, whose weights are the last. ",
-    "not finite": "the loss or its gradient is not finite in step {step:,}: a smaller rate helps. ",
+    "not finite": "the loss or its gradient is not finite in step {next:,}{why}: a smaller rate helps; what is saved is of step {kept:,}. ",
+    "data lost": "{why}. Training ended after step {steps:,}. ",
+    "disk": "{why}. Training ended after step {steps:,}; what is saved is of step {kept:,}. ",
 }
 
 
-def _ended(outcome: Outcome, run: Run, goal: str) -> int:
+def _ended(outcome: Outcome, ready: Ready) -> int:
     from netcompiler.cli.progress import clock, figure
 
-    why = ENDS[outcome.ended].format(steps=outcome.steps, step=outcome.steps + 1)
+    run, goal = ready.run, ready.trainer.goal
+    why = ENDS[outcome.ended].format(steps=outcome.steps, next=outcome.steps + 1, kept=outcome.kept, why=_reason(outcome))
     good = outcome.ended in ("complete", "early stop")
-    if why and not good:
-        print(f"netc: {why.strip()}", file=sys.stderr)
+    if not good:
+        print(f"netc: {why}`netc train --resume {run.folder}{_smaller(outcome, ready)}` goes on from there", file=sys.stderr)
     if outcome.best:
         names = dict.fromkeys([goal, *outcome.best.tested])
         best = ", ".join(f"{name} {figure(name, outcome.best.tested[name])}" for name in names)
@@ -167,4 +124,14 @@ def _ended(outcome: Outcome, run: Run, goal: str) -> int:
         print(f"{run.folder} has the weights; `netc eval {run.folder}` measures them again")
     else:
         print(f"{run.folder} has the weights so far, in last.safetensors")
-    return FINE if good else INTERRUPTED if outcome.ended == "interrupted" else FAULTY
+    return FINE if good else 128 + outcome.signal if outcome.signal else FAULTY
+
+
+def _smaller(outcome: Outcome, ready: Ready) -> str:
+    """The setting that helps against what is not finite."""
+    rule = ready.opened.recipe.optimizer
+    return f" --set train.optimizer.{rule.kind}.rate={rule.rate / 10:g}" if rule and outcome.ended == "not finite" else ""
+
+
+def _reason(outcome: Outcome) -> str:
+    return f", first in {outcome.why}" if outcome.ended == "not finite" and outcome.why else outcome.why

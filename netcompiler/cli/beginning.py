@@ -1,0 +1,143 @@
+"""What training begins with: the net opened, its data read, a run's folder that says what was asked for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netcompiler.cli import version
+from netcompiler.cli.opening import Opened, check_runnable, data_setting, open_spec, scaling, settings_of
+from netcompiler.digest import digest
+from netcompiler.loading import is_path, split_variant
+from netcompiler.recipe.differences import flat
+from netcompiler.report import expansion
+from netcompiler.source import Mapping, Scalar, Source, parse
+from netcompiler.totals import totals
+
+if TYPE_CHECKING:
+    from netcompiler.plan import Plan
+    from runtime.data.prepare import Material
+    from runtime.keeping import Keeping
+    from runtime.runs import Run
+    from runtime.trainer import Trainer
+
+
+class Ready(NamedTuple):
+    """All that training takes. `about` goes into the summary, `source` into each state."""
+
+    opened: Opened
+    material: Material
+    trainer: Trainer
+    run: Run
+    about: dict[str, Any]
+    source: dict[str, Any]
+    heading: str
+
+
+def ready(args: argparse.Namespace) -> Ready:
+    from runtime.data.prepare import prepare
+    from runtime.keeping import Keeping
+    from runtime.runs import create, create_at
+    from runtime.session import Session
+    from runtime.trainer import Trainer
+
+    opened = _opened(args)
+    check_runnable(opened.recipe)
+    plan = opened.plan()
+    material = prepare(plan, opened.recipe, opened.fields())
+    keeping = with_options(Keeping(), args)
+    trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test, keeping)
+    run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))
+    heading = heading_of(opened, material, [("into", str(run.folder))])
+    return Ready(opened, material, trainer, run, about(opened, keeping), source(opened, plan, material), heading)
+
+
+def _opened(args: argparse.Namespace) -> Opened:
+    """The spec with the options of the command line; pictures that were named there are scaled to the net's size."""
+    options = options_of(args)
+    if not args.data:
+        return open_spec(args.spec, [*args.set, *options])
+    data = data_setting(args.data)
+    opened = open_spec(args.spec, [data, *args.set, *options])
+    more = scaling(opened, args.data)
+    return opened.again([data, more, *args.set, *options]) if more else opened
+
+
+def options_of(args: argparse.Namespace) -> list[str]:
+    return settings_of({"epochs": args.epochs, "batch": args.batch, "seed": args.seed, "precision": args.precision})
+
+
+def with_options(keeping: Keeping, args: argparse.Namespace) -> Keeping:
+    if args.every:
+        keeping = keeping._replace(steps=args.every[0], seconds=args.every[1])
+    return keeping._replace(keep=args.keep) if args.keep else keeping
+
+
+def name(opened: Opened) -> str:
+    return "-".join(part for part in (opened.graph.name, opened.graph.variant) if part)
+
+
+def write(ready: Ready) -> None:
+    """What was asked for, as it was given and with every default; the summary last, which makes the folder a run."""
+    from runtime.runs import ENVIRONMENT, RESOLVED, SPEC
+
+    ready.run.write(SPEC, ready.opened.text)
+    write_resolved(ready.run, ready.opened, RESOLVED)
+    ready.run.write_json(ENVIRONMENT, ready.source["environment"])
+
+
+def write_resolved(run: Run, opened: Opened, to: str) -> None:
+    run.write(to, expansion.as_text(opened.graph, opened.recipe, opened.settings))
+
+
+def about(opened: Opened, keeping: Keeping) -> dict[str, Any]:
+    """What is needed to find the same net again, and what a reader wants to know."""
+    return {
+        "netc": version(),
+        "net": opened.graph.name,
+        "spec": _again(opened),
+        "variant": opened.graph.variant,
+        "settings": list(opened.settings),
+        "target": "numpy",
+        "precision": "fp32",
+        "batch": opened.recipe.batch,
+        "seed": opened.recipe.seed,
+        "parameters": totals(opened.graph).params,
+        "data": opened.recipe.data.kind if opened.recipe.data else None,
+        "keeping": keeping._asdict(),
+    }
+
+
+def source(opened: Opened, plan: Plan, material: Material) -> dict[str, Any]:
+    """What a state says of the plan and the settings that it belongs to."""
+    from runtime.environment import environment
+
+    return {
+        "plan": digest(plan),
+        "facts": {},
+        "recipe": flat(opened.recipe),
+        "pictures": len(material.train),
+        "environment": environment(version(), plan.target),
+    }
+
+
+def _again(opened: Opened) -> str:
+    """The run's own copy; a spec that extends another file is read where it lies, beside that file."""
+    name, _ = split_variant(opened.spec)
+    tree = parse(Source(name, opened.text))
+    base = tree.entries.get("extends") if isinstance(tree, Mapping) else None
+    beside = isinstance(base, Scalar) and is_path(split_variant(str(base.value))[0])
+    return str(Path(name).resolve()) if beside and name != "-" else "spec.yaml"
+
+
+def heading_of(opened: Opened, material: Material, more: list[tuple[str, str]]) -> str:
+    assert opened.recipe.data
+    have, need = "x".join(map(str, material.shape)), "x".join(map(str, opened.graph.inputs[0].shape))
+    size = need if have == need else f"{have} made {need}"
+    rows = [
+        (name(opened), f"{totals(opened.graph).params:,} parameters, fp32 on numpy, batch {opened.recipe.batch}"),
+        (opened.recipe.data.kind, f"{len(material.train):,} pictures to train on, {len(material.test):,} to validate on, {size}"),
+        *more,
+    ]
+    return "\n".join(f"{name:<{max(len(name) for name, _ in rows)}}  {text}" for name, text in rows) + "\n"

@@ -1,0 +1,87 @@
+"""A run that goes on: from its last good state, with the settings that it has, and those that may still change."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netcompiler.cli import Refusal
+from netcompiler.cli.beginning import Ready, about, heading_of, options_of, source, with_options, write_resolved
+from netcompiler.cli.opening import Opened, reopened
+from netcompiler.recipe.differences import Difference, differences, flat
+
+if TYPE_CHECKING:
+    from runtime.runs import Run
+    from runtime.states import Saved
+
+
+def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Ready:
+    """The run is this process's own by now."""
+    from runtime.data.prepare import prepare
+    from runtime.keeping import Keeping
+    from runtime.runs import RESOLVED
+    from runtime.session import Session
+    from runtime.trainer import Trainer
+
+    more = _settings(args)
+    opened = reopened(run.folder, summary, more=more)
+    saved, complaints = run.states().newest()
+    for complaint in complaints:
+        run.tell("damaged", why=complaint)
+        print(f"netc: {complaint}; the state before it is taken", file=sys.stderr)
+    changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
+    plan = opened.plan(saved.record["facts"] if saved else None)
+    material = prepare(plan, opened.recipe, opened.fields())
+    keeping = with_options(Keeping(**summary["keeping"]), args)
+    trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test, keeping)
+    origin = source(opened, plan, material)
+    rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]
+    if saved:
+        _fits(run, saved, origin)
+        trainer.resume(saved)
+        rows += [("changed", ", ".join(map(str, changes)))] if changes else []
+        rows += [("but", why)] if (why := _why_not_the_same(saved.record, origin, changes)) else []
+    if changes:
+        run.tell("changed", settings=[str(change) for change in changes])
+        write_resolved(run, opened, RESOLVED)
+    known = {**about(opened, keeping), "spec": summary["spec"]}
+    return Ready(opened, material, trainer, run, known, origin, heading_of(opened, material, rows))
+
+
+def _settings(args: argparse.Namespace) -> list[str]:
+    for option in ("data", "run_dir"):
+        if getattr(args, option) is not None:
+            raise Refusal(f"--{option.replace('_', '-')} does not go with --resume: a run keeps its data and its folder")
+    for setting in args.set:
+        if not setting.startswith("train."):
+            raise Refusal(f"--set {setting} would change the net, and a run that goes on keeps it: begin a new one")
+    return [*args.set, *options_of(args)]
+
+
+def _changes(before: Mapping[str, Any], opened: Opened) -> Sequence[Difference]:
+    """What is different now; what cannot be is refused, all of it at once."""
+    found = differences(before, flat(opened.recipe))
+    if refused := [str(change) for change in found if change.settled]:
+        raise Refusal(f"a run that goes on cannot change {', '.join(refused)}: begin a new one")
+    return found
+
+
+def _fits(run: Run, saved: Saved, origin: Mapping[str, Any]) -> None:
+    from runtime.runs import RunError
+
+    if saved.record["pictures"] != origin["pictures"]:
+        raise RunError(f"{run.folder} was trained on {saved.record['pictures']:,} pictures, and its data has {origin['pictures']:,} now")
+
+
+def _why_not_the_same(record: Mapping[str, Any], origin: Mapping[str, Any], changes: Sequence[Difference]) -> str:
+    """Why what follows is not, to the last bit, what would have followed; nothing where it is."""
+    from runtime.environment import changed
+
+    others = changed(record["environment"], origin["environment"])
+    if others:
+        return f"it is not bit for bit what it would have been: {', '.join(others)}"
+    if record["plan"] != origin["plan"] and not changes:
+        return "it is not bit for bit what it would have been: the plan is another, so the net's own files have changed"
+    return ""
