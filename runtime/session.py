@@ -10,6 +10,7 @@ import numpy as np
 from netcompiler.plan import Plan, State
 from runtime.binding import Array, Binding, external
 from runtime.feed import Feed, InputError
+from runtime.timing import Timed, timed
 
 GRADIENT = "gradient of "
 WEIGHTS = ("parameters", "statistics", "frozen")
@@ -112,6 +113,10 @@ class Session:
         if array.dtype.kind not in "fiu":
             raise InputError(f"{name} takes numbers, and {array.dtype} is given")
         return array
+
+    def timed(self, program: str, runs: int = 1) -> list[Timed]:
+        """Each instruction of a program and its seconds, the least of so many runs on the batch that was given last."""
+        return timed(self.binding, program, runs)
 
     # running
 

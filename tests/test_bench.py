@@ -138,7 +138,7 @@ def test_a_side_that_breaks_down(ask: Ask, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["silent.yaml"], 2, "there is nothing to train, since no output has a loss: add --mode infer"),
+        (["silent.yaml", "--mode", "train"], 1, "there is nothing to train: no output has a loss"),
         (["tiny.yaml", "--peer", "torch", "--peer-python", "no/such/python"], 2, "no/such/python is no interpreter"),
         (["no-such-net"], 2, "there is no net called `no-such-net`"),
         (["tiny.yaml", "--set", "train.precision=exactly"], 1, "exactly"),

@@ -139,7 +139,7 @@ def test_a_status_leaves_the_process() -> None:
         (["check", "small.yaml", "--dept", "1"], "did you mean `--depth`?"),
         (["check", "small.yaml", "--explain", "10"], "--depth all"),
         (["layers", "convv"], "did you mean `conv`?"),
-        (["frob"], "known here: bench"),
+        (["frob"], "`netc help` lists them"),
         (["check", "resnet50"], "did you mean `resnet:50`?"),
         (["check", "VGG-d"], "did you mean `vgg:D`?"),
         (["new", "mine.yaml"], "`netc new mine` writes mine.yaml"),

@@ -16,6 +16,7 @@ VERBS = {
     "train": "train a net as its recipe says",
     "eval": "measure the weights of a run again",
     "bench": "how fast a net is, alone or beside PyTorch",
+    "profile": "where the time of a net goes, layer by layer",
     "gradcheck": "gradients against central differences",
     "layers": "the layers of the language, or one of them with its options and formula",
     "zoo": "the nets that come with netc",
@@ -68,7 +69,7 @@ def _run(words: list[str]) -> int:
             return status
     from netcompiler.diagnostics import did_you_mean
 
-    raise Refusal(f"there is no verb `{words[0]}`: {did_you_mean(words[0], VERBS)}")
+    raise Refusal(f"there is no verb `{words[0]}`: {did_you_mean(words[0], VERBS) or '`netc help` lists them'}")
 
 
 def version() -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from netcompiler.diagnostics import did_you_mean
 
+MODES = ("train", "infer")
 SPEC = "a net of the zoo (resnet), a file (my/net.yaml), or - for standard input; :VARIANT picks a variant"
 
 
@@ -36,6 +38,19 @@ class Parser(argparse.ArgumentParser):
             metavar="KEY=VALUE",
             help="override a variable or a dotted field, such as classes=10 or train.batch=32; may be given again",
         )
+
+    def add_measured(self, targets: Sequence[str]) -> None:
+        """What is run, and on what."""
+        self.add_argument("--batch", type=count, default=16, metavar="N", help="pictures at once; default: 16")
+        self.add_argument("--mode", choices=MODES, help="a step of SGD with momentum, or the outputs; default: train where there is a loss")
+        self.add_argument("--target", choices=targets, default="numpy", help="what runs it; default: numpy")
+        here = _processors()
+        self.add_argument("--threads", type=count, default=here, metavar="N", help=f"default: all processors, here {here}")
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def converter(read: Callable[[str], int], expected: str) -> Callable[[str], int]:

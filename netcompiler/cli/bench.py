@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import netcompiler
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
-from netcompiler.cli.contestants import job_of_peer, noisy
+from netcompiler.cli.contestants import job_of_peer, noisy, usual_mode
 from netcompiler.cli.loading import standard_input
 from netcompiler.graph import Graph
 from netcompiler.loading import split_variant
-from netcompiler.passes.lower import MODES
 from netcompiler.report.columns import Column, as_lines, fit
 from netcompiler.targets import TARGETS
 
@@ -45,8 +44,7 @@ def main(words: Sequence[str]) -> int:
     if loaded.errors or loaded.graph is None:
         remarks.write(loaded.errors)
         return FAULTY
-    if args.mode == "train" and not any(output.loss for output in loaded.graph.outputs):
-        raise Refusal("there is nothing to train, since no output has a loss: add --mode infer")
+    args.mode = args.mode or usual_mode(loaded.graph)
     from runtime.bench.side import SideError
 
     try:
@@ -62,26 +60,12 @@ def _parser() -> arguments.Parser:
     parser = arguments.Parser("bench", "How long a step or an inference takes, and how much memory; beside PyTorch in alternating rounds.")
     parser.add_spec()
     parser.add_settings()
-    parser.add_argument("--batch", type=arguments.count, default=16, metavar="N", help="pictures at once; default: 16")
-    parser.add_argument("--mode", choices=MODES, default="train", help="a step of SGD with momentum, or the outputs; default: train")
-    parser.add_argument("--target", choices=tuple(TARGETS), default="numpy", help="what runs it; default: numpy")
+    parser.add_measured(tuple(TARGETS))
     parser.add_argument("--peer", choices=tuple(PEERS), help="whom to compare with, on the same net, weights and pictures")
     parser.add_argument("--peer-python", default=sys.executable, metavar="PATH", help="the interpreter that has it; default: netc's own")
     parser.add_argument("--rounds", type=arguments.count, default=7, metavar="N", help="of each side, in turn; default: 7")
-    parser.add_argument(
-        "--threads",
-        type=arguments.count,
-        default=_processors(),
-        metavar="N",
-        help="of each side; default: all processors, here %(default)s",
-    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     return parser
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _contest(args: argparse.Namespace, text: str | None, loaded: netcompiler.Loaded) -> tuple[list[Entry], Ratio | None]:

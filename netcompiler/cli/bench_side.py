@@ -6,25 +6,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import netcompiler
-from netcompiler.cli.contestants import plain_recipe
-from netcompiler.compilation import Job, stages
+from netcompiler.cli.contestants import plan_of
 from netcompiler.diagnostics import SpecError
 from runtime.bench.peer.serving import Side, Unable, sample, serve
 
 if TYPE_CHECKING:
-    from netcompiler.plan import Plan
     from runtime.session import Session
 
 
 def begin(job: dict[str, Any]) -> Side:
+    loaded = netcompiler.load(job["spec"], job["settings"], job["text"])
+    try:
+        plan = plan_of(loaded, job["mode"], job["batch"], job["target"])
+    except SpecError as error:
+        raise Unable("; ".join(f"{found.message}: {found.help}" for found in error.diagnostics)) from None
     import numpy as np
 
     from runtime.gradcheck import made_up
     from runtime.session import Session
 
-    session = Session(_plan(job))
-    drawn = made_up(session, np.random.default_rng(0))
-    inputs, targets = ({name: value.astype("f4" if value.dtype.kind == "f" else "i8") for name, value in each.items()} for each in drawn)
+    session = Session(plan)
+    inputs, targets = made_up(session, np.random.default_rng(0))
     _hand_over(job["tensors"], session, inputs, targets)
     if job["mode"] == "infer":
         outputs = session.run(inputs)
@@ -35,22 +37,13 @@ def begin(job: dict[str, Any]) -> Side:
     return Side(partial(session.binding.run, "step"), {"first": measured or losses})
 
 
-def _plan(job: dict[str, Any]) -> Plan:
-    loaded = netcompiler.load(job["spec"], job["settings"], job["text"])
-    assert loaded.graph
-    try:
-        *_, (_, plan) = stages(Job(loaded.graph, plain_recipe(loaded.recipe), job["mode"], job["batch"], job["target"], "f32"))
-    except SpecError as error:
-        raise Unable("; ".join(f"{found.message}: {found.help}" for found in error.diagnostics)) from None
-    return plan
-
-
 def _hand_over(path: str, session: Session, inputs: dict[str, Any], targets: dict[str, Any]) -> None:
     """Weights and pictures for the other side."""
     from safetensors.numpy import save_file
 
-    named = {f"{prefix}.{name}": value for prefix, values in (("in", inputs), ("target", targets)) for name, value in values.items()}
-    save_file({**session.parameters(), **named}, path)
+    given = {f"{prefix}.{name}": value for prefix, values in (("in", inputs), ("target", targets)) for name, value in values.items()}
+    plain = {name: value.astype("f4" if value.dtype.kind == "f" else "i8") for name, value in given.items()}
+    save_file({**session.parameters(), **plain}, path)
 
 
 if __name__ == "__main__":

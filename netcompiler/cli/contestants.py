@@ -1,12 +1,15 @@
-"""What the sides of a contest are told: the net, its weights and pictures, and how it is trained."""
+"""What is measured: the step or the inference that `netc bench` and `netc profile` run, and how a peer is told of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from netcompiler.compilation import Job, stages, uncollected
 from netcompiler.graph import Graph
+from netcompiler.loading import Loaded
 from netcompiler.optimisers.momentum import SGD
+from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from netcompiler.report.peer import net_data
 from netcompiler.tensors import spared
@@ -23,6 +26,18 @@ def plain_recipe(recipe: Recipe | None) -> Recipe:
         kept = {name: getattr(own.optimizer, name) for name in ("weight_decay", "decay_norms_and_biases")}
         rule = rule.model_copy(update=kept)
     return Recipe().model_copy(update={"optimizer": rule, "precision": own.precision, "memory": own.memory})
+
+
+def plan_of(loaded: Loaded, mode: str, batch: int, target: str) -> Plan:
+    """Raises SpecError where that cannot be."""
+    assert loaded.graph
+    with uncollected():
+        *_, (_, plan) = stages(Job(loaded.graph, plain_recipe(loaded.recipe), mode, batch, target, "f32"))
+    return plan
+
+
+def usual_mode(graph: Graph) -> str:
+    return "train" if any(output.loss for output in graph.outputs) else "infer"
 
 
 def noisy(graph: Graph) -> bool:
