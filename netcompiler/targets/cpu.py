@@ -27,12 +27,31 @@ def not_for_winograd(instruction: Instruction) -> Reason:
 ORACLE = Offer("oracle", speed=0.02, stream=0.02)
 WINOGRAD = {op: Offer(op, "winograd4", not_for_winograd, speed=3.0, exact=False) for op in ("conv", "conv_dx")}
 
+
+def not_single(instruction: Instruction) -> Reason:
+    dtype = instruction.operands[0].dtype
+    return "" if dtype == "f32" else f"it computes in f32, and this is {dtype}"
+
+
+def not_sliding(instruction: Instruction) -> Reason:
+    """Axes with a window, and between them axes without: the channels and, in front, all that has no window are free."""
+    rank, axes = len(instruction.result.shape), set(instruction.attributes["axes"])
+    between = [axis in axes or axis - 1 in axes for axis in range(min(axes), rank - (rank - 1 not in axes))]
+    return not_single(instruction) or ("" if sum(between) <= 3 else f"it slides over 3 axes, and these windows over {sum(between)} axes")
+
+
+WINDOWS = {
+    **{op: (Offer(op, refuses=not_single, speed=0.5), ORACLE) for op in ("window_max", "window_route", "patches", "unpatch")},
+    **{op: (Offer(op, refuses=not_sliding, speed=0.5), ORACLE) for op in ("window_sum", "window_spread")},
+}
+
 CPU = Target(
     name="cpu",
     offers={
         **dict.fromkeys(OPS, (ORACLE,)),
         "conv": (ORACLE, WINOGRAD["conv"]),
         "conv_dx": (ORACLE, WINOGRAD["conv_dx"]),
+        **WINDOWS,
         "fused": (ORACLE,),
         "flat": (ORACLE,),
     },

@@ -1,0 +1,159 @@
+"""Pools and patches. What overlaps is gathered: each cell of a result asks the windows that it is in, so that no two chunks
+write the same cell.
+
+Geometry is in frame.py and reach.py, the loops in walk.py; here is what happens at a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+
+from llvmlite import ir
+
+from netcompiler.plan import Axis
+from runtime.arrays import Array, name_of
+from runtime.kernels.cpu.code import I32, LANES, TYPES, Code, Number
+from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.frame import Look, Part, by_tap, framed, number, numbers, part
+from runtime.kernels.cpu.reach import adjoint, apart, direct
+from runtime.kernels.cpu.walk import RESULT, SOURCE, WORD, Kind, Place, Walk
+
+Window = Sequence[Axis]
+CHUNK = 1 << 18
+"""Bytes that a chunk moves at least: 10 to 20 microseconds."""
+MOST_CHUNKS = 64
+TAP = Kind("", tapped=True)
+
+
+def window_sum(y: Array, x: Array, *, axes: Sequence[int], window: Window) -> Iterator[Step]:
+    yield _step(_sum, y, x.shape, axes, window, [part(y), part(x)])
+
+
+def window_spread(x: Array, y: Array, *, axes: Sequence[int], window: Window, size: Sequence[int]) -> Iterator[Step]:
+    yield _step(_sum, x, y.shape, axes, window, [part(x), part(y)], look=adjoint)
+
+
+def patches(p: Array, x: Array, *, window: Window) -> Iterator[Step]:
+    first = p[..., 0, :]
+    yield _step(_sum, first, x.shape, _sides(window), window, [part(first, by_tap(window, p.strides[-2])), part(x)], look=apart)
+
+
+def unpatch(x: Array, p: Array, *, window: Window, size: Sequence[int]) -> Iterator[Step]:
+    first = p[..., 0, :]
+    yield _step(_sum, x, first.shape, _sides(window), window, [part(x), part(first, by_tap(window, p.strides[-2]))], look=adjoint)
+
+
+def window_max(y: Array, at: Array, x: Array, *, window: Window) -> Iterator[Step]:
+    parts = [part(y), part(at), part(x), number(x.ndim, window)]
+    yield _step(_max, y, x.shape, _sides(window), window, parts, name_of(at))
+
+
+def window_route(dx: Array, dy: Array, at: Array, *, window: Window, size: Sequence[int]) -> Iterator[Step]:
+    parts = [part(dx), part(dy), part(at), number(dx.ndim, window)]
+    yield _step(_route, dx, dy.shape, _sides(window), window, parts, name_of(at), look=adjoint)
+
+
+def _sides(window: Window) -> range:
+    return range(1, 1 + len(window))
+
+
+def _step(
+    emit: Callable[..., None],
+    y: Array,
+    source: Sequence[int],
+    axes: Sequence[int],
+    window: Window,
+    parts: Sequence[Part],
+    *structure: str,
+    look: Look = direct,
+) -> Step:
+    frame = framed(y.shape, source, axes, window, parts, look=look)
+    args, tables = numbers(frame, parts)
+    taps = prod(w.kernel for w in window)
+    moved = 4 * (y.size + prod(source)) * (8 + taps) // 8
+    scratch = taps * len(parts) * WORD
+    return Step((emit, frame.counts, *structure, LANES), args, frame.rows, max(1, min(MOST_CHUNKS, moved // CHUNK)), scratch, tables)
+
+
+def _sum(code: Code, counts: Sequence[int], lanes: int) -> None:
+    """Of single taps: a copy, and zeros where nothing is met."""
+
+    def body(place: Place) -> None:
+        with place.lines([_zero(code, place)] * len(place.spots)) as line:
+            line.next = line.values
+            for tap in range(place.taps):
+                line.next = [
+                    code.fadd(old, place.strip.load(code, place.tap(line.i, 1, tap, *spot)))
+                    for old, spot in zip(line.next, place.spots, strict=True)
+                ]
+        _write(code, place, 0, line.result)
+
+    Walk(code, (Kind("f32", tapped=True), SOURCE), counts, lanes, body).rows(code.lo, code.hi)
+
+
+def _max(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
+    """The first tap is looked at twice, so that there is something to begin with."""
+
+    def body(place: Place) -> None:
+        spots, lanes = place.spots, place.strip.lanes
+        if not place.taps:
+            best, at = [_zero(code, place)] * len(spots), [code.splat(I32(0), lanes)] * len(spots)
+        else:
+            start = [place.strip.load(code, place.at(2, *spot)) for spot in spots]
+            with place.lines([*start, *(_tap(code, place.at(3), I32, lanes) for _ in spots)]) as line:
+                best, at = line.values[: len(spots)], line.values[len(spots) :]
+                for tap in range(place.taps):
+                    this = _tap(code, place.tap(line.i, 3, tap), I32, lanes)
+                    for i, spot in enumerate(spots):
+                        best[i], at[i] = _larger(code, place.strip.load(code, place.tap(line.i, 2, tap, *spot)), this, best[i], at[i])
+                line.next = [*best, *at]
+            best, at = line.result[: len(spots)], line.result[len(spots) :]
+        _write(code, place, 0, best)
+        _write(code, place, 1, [_narrow(code, each, TYPES[index]) for each in at])
+
+    Walk(code, (RESULT, Kind(index), SOURCE, TAP), counts, lanes, body).rows(code.lo, code.hi)
+
+
+def _route(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
+    def body(place: Place) -> None:
+        with place.lines([_zero(code, place)] * len(place.spots)) as line:
+            line.next = line.values
+            for tap in range(place.taps):
+                this = _tap(code, place.tap(line.i, 3, tap), TYPES[index], place.strip.lanes)
+                line.next = [
+                    code.fadd(old, _routed(code, place, this, place.tap(line.i, 1, tap, *spot), place.tap(line.i, 2, tap, *spot), index))
+                    for old, spot in zip(line.next, place.spots, strict=True)
+                ]
+        _write(code, place, 0, line.result)
+
+    Walk(code, (RESULT, SOURCE, Kind(index, source=True, tapped=True), TAP), counts, lanes, body).rows(code.lo, code.hi)
+
+
+def _larger(code: Code, cells: ir.Value, this: ir.Value, best: ir.Value, at: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The first NaN is larger than all."""
+    wins = code.b.and_(code.b.fcmp_unordered(">", cells, best), code.b.fcmp_ordered("ord", best, best))
+    return code.b.select(wins, cells, best), code.b.select(wins, this, at)
+
+
+def _routed(code: Code, place: Place, this: ir.Value, dy: Number, at: Number, index: str) -> ir.Value:
+    hit = code.b.icmp_unsigned("==", place.strip.load(code, at, index), this)
+    return code.b.select(hit, place.strip.load(code, dy), _zero(code, place))
+
+
+def _tap(code: Code, tap: Number, typ: ir.Type, lanes: int) -> ir.Value:
+    return code.splat(_narrow(code, code.whole(tap), typ), lanes)
+
+
+def _narrow(code: Code, value: ir.Value, typ: ir.Type) -> ir.Value:
+    wanted = ir.VectorType(typ, value.type.count) if isinstance(value.type, ir.VectorType) else typ
+    return code.b.trunc(value, wanted)
+
+
+def _zero(code: Code, place: Place) -> ir.Value:
+    return code.real(0.0, place.strip.lanes)
+
+
+def _write(code: Code, place: Place, part: int, values: Sequence[ir.Value]) -> None:
+    for spot, value in zip(place.spots, values, strict=True):
+        place.strip.store(code, value, place.at(part, *spot))

@@ -1,0 +1,70 @@
+"""Runs compiled kernels as a plan would: results are views with gaps between their pixels, filled with NaN; operands have gaps, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.kernels import cpu, numpy
+from runtime.kernels.cpu.driver import Table
+
+Array: TypeAlias = NDArray[Any]
+Types = Sequence[tuple[Sequence[int], Any]]
+THREADS = (1, 2, 3)
+GAP = 3
+
+
+def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, **attributes: Any) -> list[Array]:
+    """What a compiled kernel writes: the same for any number of threads, and nothing between its pixels."""
+    seen, read = [], [spaced(x, gap) for x in operands]
+    for threads in THREADS:
+        buffers = [blank(shape, dtype, gap) for shape, dtype in types]
+        views = [buffer[..., : buffer.shape[-1] - gap] if buffer.ndim else buffer for buffer in buffers]
+        Table(list(cpu.KERNELS[kernel](*views, *read, **attributes)), threads)()
+        for buffer in buffers:
+            np.testing.assert_array_equal(buffer[..., buffer.shape[-1] - gap :] if gap else (), poison(buffer.dtype))
+        seen.append([np.array(view) for view in views])
+    for others in seen[1:]:
+        for one, other in zip(seen[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+    return seen[0]
+
+
+def expected(op: str, types: Types, /, *operands: Array, **attributes: Any) -> list[Array]:
+    """What the oracle says, in double precision where numbers are real."""
+    wide = [(shape, np.float64 if dtype == np.float32 else dtype) for shape, dtype in types]
+    answers = [np.empty(shape, dtype) for shape, dtype in wide]
+    numpy.KERNELS[op](*answers, *(x.astype(np.float64) if x.dtype == np.float32 else x for x in operands), **attributes)
+    return answers
+
+
+def blank(shape: Sequence[int], dtype: Any, gap: int) -> Array:
+    whole = (*shape[:-1], shape[-1] + gap) if shape else ()
+    return np.full(whole, poison(dtype), dtype)
+
+
+def spaced(x: Array, gap: int) -> Array:
+    """The same numbers with a gap behind each pixel; a kernel must not write them."""
+    if not x.ndim:
+        return x
+    whole = np.full((*x.shape[:-1], x.shape[-1] + gap), poison(x.dtype), x.dtype)
+    whole[..., : x.shape[-1]] = x
+    whole.setflags(write=False)
+    return whole[..., : x.shape[-1]]
+
+
+def poison(dtype: Any) -> Any:
+    return np.dtype(dtype).type(np.nan if np.dtype(dtype).kind == "f" else 77)
+
+
+def normal(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(np.float32)
+
+
+def close(answer: Array, wanted: Array, error: float = 1e-5) -> None:
+    """Within a share of the largest number; NaN where NaN is due."""
+    largest = np.nanmax(np.abs(wanted), initial=0) or 1
+    np.testing.assert_allclose(answer, wanted, rtol=0, atol=error * largest)
