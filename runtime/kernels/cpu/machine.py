@@ -78,7 +78,7 @@ def _target() -> llvm.TargetMachine:
     features = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(_features().items()))
     if _features().get("avx512f"):
         features += ",-prefer-256-bit"
-    return llvm.Target.from_triple(_triple()).create_target_machine(llvm.get_host_cpu_name(), features, opt=3, reloc="pic")
+    return llvm.Target.from_triple(_triple()).create_target_machine(llvm.get_host_cpu_name(), features, opt=3, reloc="static")
 
 
 @cache
