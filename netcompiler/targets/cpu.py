@@ -6,26 +6,7 @@ from netcompiler.instructions import OPS
 from netcompiler.plan import Instruction
 from netcompiler.targets.target import Offer, Reason, Target
 
-PAYS = 32
-"""Channels from which on Winograd's transforms cost less than they save."""
-
-
-def not_for_winograd(instruction: Instruction) -> Reason:
-    window = instruction.attributes["window"]
-    if len(window) != 2 or any(axis[:2] != (3, 1) or axis.dilation != 1 for axis in window):
-        return "the window is not 3x3 with stride 1"
-    if any(not 0 <= pad <= 2 for axis in window for pad in (axis.low, axis.high)):
-        return "the padding is not 0, 1 or 2"
-    if instruction.attributes["groups"] != 1:
-        return "channels are in groups"
-    if instruction.result.dtype != "f32":
-        return "the numbers are not f32"
-    channels = min(instruction.operands[0].shape[-1], instruction.operands[1].shape[-1], instruction.result.shape[-1])
-    return "" if channels >= PAYS else f"fewer than {PAYS} channels"
-
-
 ORACLE = Offer("oracle", speed=0.02, stream=0.02)
-WINOGRAD = {op: Offer(op, "winograd4", not_for_winograd, speed=3.0, exact=False) for op in ("conv", "conv_dx")}
 
 
 def not_single(instruction: Instruction) -> Reason:
@@ -45,13 +26,30 @@ WINDOWS = {
     **{op: (Offer(op, refuses=not_sliding, speed=0.5), ORACLE) for op in ("window_sum", "window_spread")},
 }
 
+PAYS = 32
+"""Channels from which on Winograd's transforms cost less than they save."""
+
+
+def not_for_winograd(instruction: Instruction) -> Reason:
+    window = instruction.attributes["window"]
+    if len(window) != 2 or any(axis[:2] != (3, 1) or axis.dilation != 1 for axis in window):
+        return "the window is not 3x3 with stride 1"
+    if any(not 0 <= pad <= 2 for axis in window for pad in (axis.low, axis.high)):
+        return "the padding is not 0, 1 or 2"
+    if instruction.attributes["groups"] != 1:
+        return "channels are in groups"
+    channels = min(instruction.operands[0].shape[-1], instruction.operands[1].shape[-1], instruction.result.shape[-1])
+    return not_single(instruction) or ("" if channels >= PAYS else f"fewer than {PAYS} channels")
+
+
+WINOGRAD = {op: (Offer(op, "winograd4", not_for_winograd, speed=3.0, exact=False), ORACLE) for op in ("conv", "conv_dx", "conv_dw")}
+
 CPU = Target(
     name="cpu",
     offers={
         **dict.fromkeys(OPS, (ORACLE,)),
-        "conv": (ORACLE, WINOGRAD["conv"]),
-        "conv_dx": (ORACLE, WINOGRAD["conv_dx"]),
         **WINDOWS,
+        **WINOGRAD,
         "fused": (ORACLE,),
         "flat": (ORACLE,),
     },
