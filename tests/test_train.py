@@ -231,6 +231,29 @@ def test_a_spec_that_extends_another_file_is_measured_again(ask: Ask) -> None:
     assert "as training recorded it" in again.out, again.err
 
 
+# tried
+
+
+def test_a_dry_run_looks_at_everything_and_writes_nothing(ask: Ask) -> None:
+    answer = ask("train", "tiny.yaml", "--dry-run", "--epochs", "3")
+    assert answer.status == 0, answer.err
+    assert "1,498 pictures to train on" in answer.out
+    assert re.search(r"memory +\d.* for the plan, .* for data, .* for saving a state; .* are free\n", answer.out)
+    assert re.search(r"disk +\d.* for weights and 2 states; .* are free\n", answer.out)
+    assert re.search(r"time +\S+ ms a step \(.* pictures/s\), .* s a validation: about 0:0\d for 90 steps in 3 epochs\n", answer.out)
+    assert answer.out.endswith("all is well; nothing was written\n")
+    assert not Path("runs").exists()
+
+
+def test_a_dry_run_finds_what_cannot_work(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = ask("train", "tiny.yaml", "--dry-run", "--set", "train.optimizer={sgd: 1e30}")
+    assert (answer.status, "a smaller rate helps" in answer.err) == (1, True)
+    monkeypatch.setattr("runtime.environment.available", lambda: 2**10)
+    answer = ask("train", "tiny.yaml", "--dry-run")
+    assert answer.status == 1
+    assert re.search(r"training takes .* of memory, and 1.00 KiB are free: take a smaller batch", answer.err)
+
+
 # other weights to start from
 
 

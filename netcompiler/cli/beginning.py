@@ -45,7 +45,7 @@ def ready(args: argparse.Namespace) -> Ready:
     from runtime.session import Session
     from runtime.trainer import Trainer
 
-    opened = _opened(args)
+    opened = opened_by(args)
     check_runnable(opened.recipe)
     plan = opened.plan()
     material = prepare(plan, opened.recipe, opened.fields())
@@ -58,7 +58,7 @@ def ready(args: argparse.Namespace) -> Ready:
     return Ready(opened, material, trainer, run, about(opened, keeping), source(opened, plan, material), heading)
 
 
-def _opened(args: argparse.Namespace) -> Opened:
+def opened_by(args: argparse.Namespace) -> Opened:
     """The spec with the options of the command line; pictures that were named there are scaled to the net's size."""
     options = options_of(args)
     if not args.data:
