@@ -13,10 +13,10 @@ from types import ModuleType
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
-from runtime.kernels.cpu import conv, matmul, packing, window, winograd
+from runtime.kernels.cpu import pointwise, window, winograd
 from runtime.kernels.cpu.driver import Step, Table, available
 
-FAMILIES: tuple[ModuleType, ...] = (conv, matmul, packing, window, winograd)
+FAMILIES: tuple[ModuleType, ...] = (pointwise, window, winograd)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function
@@ -54,9 +54,7 @@ def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
     elif instruction.op == "flat":
         yield from KERNELS["map"](*oracle.results_and_operands(instruction, views), **oracle.flat_attributes(instruction, views))
     elif not oracle.is_done(instruction, views):
-        packed = {"packed": views[instruction.packed[0].name]} if instruction.packed else {}
-        arrays = oracle.results_and_operands(instruction, views)
-        yield from KERNELS[_name(instruction)](*arrays, **oracle.attributes(instruction, seed), **packed)
+        yield from KERNELS[_name(instruction)](*oracle.results_and_operands(instruction, views), **oracle.attributes(instruction, seed))
 
 
 def _name(instruction: Instruction) -> str:
