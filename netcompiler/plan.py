@@ -16,6 +16,9 @@ SIZES = {"f64": 8, "i64": 8, "f32": 4, "i32": 4, "u32": 4, "f16": 2, "bf16": 2, 
 """Bytes of an element in memory."""
 
 
+PANEL = 32
+"""Channels side by side in packed weights; the register block of every processor divides it."""
+
 CONTAINERS = ("fused", "flat")
 """Instructions that mean what their body means: a region of a program, or equal maps over a run of a segment."""
 
@@ -70,6 +73,13 @@ class Instruction:
     workspace: int = 0
     lane: str = ""
     origin: str = ""
+    packed: tuple[Value, ...] = ()
+    """Operands once more, in the form in which the kernel reads them."""
+
+    @property
+    def reads(self) -> tuple[Value, ...]:
+        """All that must be there when it runs."""
+        return (*self.operands, *self.packed)
 
     @property
     def result(self) -> Value:
@@ -77,10 +87,10 @@ class Instruction:
 
     def reading(self, names: Mapping[Value, Value]) -> Instruction:
         """The same instruction, body and all, with other values in place of some operands."""
-        if not any(value in names for value in self.operands):
+        if not any(value in names for value in self.reads):
             return self
-        operands = tuple(names.get(value, value) for value in self.operands)
-        return replace(self, operands=operands, body=tuple(inner.reading(names) for inner in self.body))
+        operands, packed = (tuple(names.get(value, value) for value in values) for values in (self.operands, self.packed))
+        return replace(self, operands=operands, packed=packed, body=tuple(inner.reading(names) for inner in self.body))
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ class Poison:
 
 def _living(program: Program, homes: Mapping[str, Home]) -> Iterator[list[tuple[Value, Home]]]:
     """Behind each instruction, the values in the arena that are there and still read."""
-    last = {value: position for position, instruction in enumerate(program) for value in instruction.operands}
+    last = {value: position for position, instruction in enumerate(program) for value in instruction.reads}
     last.update(dict.fromkeys([*program.outputs.values(), *program.successors.values()], len(program.instructions)))
     alive: list[tuple[Value, Home]] = []
     for position, instruction in enumerate(program):

@@ -32,7 +32,7 @@ SHAPES = {
 """Pictures, their size, channels, filters, and padding: above, below, left, right."""
 
 
-OPS = ("conv", "conv_dx")
+OPS = ("conv", "conv_dx", "conv_dw")
 
 
 class Case(NamedTuple):

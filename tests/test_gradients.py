@@ -235,7 +235,7 @@ RULES = [
     rule("resample_dx", (2, 4, 3, 2), whole=(TURN,), size=(3, 4), filter="bilinear", border="zero"),
 ]
 
-UNDERIVED = {"argmax", "take", "window_route", "random", "constant"}
+UNDERIVED = {"argmax", "take", "window_route", "random", "constant", "pack"}
 """Whole numbers, places, and what reads no float that is learned."""
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from netcompiler.compilation import Job, stages
 from netcompiler.loading import load
+from netcompiler.passes.hoist import hoist
 from netcompiler.plan import Home, Instruction, Plan, Program, Value
 from netcompiler.scalar import operand
 from netcompiler.verify import RULES, IllegalPlan, faults, verify
@@ -205,11 +206,17 @@ def shifted_slot(plan: Plan) -> Plan:
 
 
 def stale(plan: Plan) -> Plan:
+    plan = prepared(plan)
     return append("step", lambda program: copy_of(plan.states["derived0"].value))(plan)
 
 
 def prepared_from_slots(plan: Plan) -> Plan:
-    return append("prepare", lambda program: copy_of(plan.states[f"slot0.{WEIGHT}"].value))(plan)
+    return append("prepare", lambda program: copy_of(plan.states[f"slot0.{WEIGHT}"].value))(prepared(plan))
+
+
+def prepared(plan: Plan) -> Plan:
+    """With a program that prepares, which only plans for inference have."""
+    return replace(hoist(replace(plan, mode="infer")), mode=plan.mode)
 
 
 def succeeding(name: str) -> Callable[[Program], Program]:
@@ -264,9 +271,9 @@ ROWS: list[tuple[int, str, str, Break]] = [
     (10, "memory", "does not follow", in_program("step", flat_reversed)),
     (11, "select", "on lane", at("step", "moments", lambda i: replace(i, lane="side"))),
     (12, "simplify", "draws from the stream", same_keys),
-    (13, "hoist", "which is slots", prepared_from_slots),
-    (13, "hoist", "may be stale", stale),
-    (13, "hoist", "prepare writes conv1.weight", in_program("prepare", succeeding(WEIGHT))),
+    (13, "select", "which is slots", prepared_from_slots),
+    (13, "select", "may be stale", stale),
+    (13, "select", "prepare writes conv1.weight", lambda plan: in_program("prepare", succeeding(WEIGHT))(prepared(plan))),
     (14, "simplify", "ranks", two_ranks),
     (
         15,

@@ -11,6 +11,8 @@ HOSTS = ("evaluate", "infer")
 
 
 def hoist(plan: Plan) -> Plan:
+    if plan.mode != "infer":  # in training state changes all the time, and what is made of it would only take room
+        return plan
     lasting = frozenset(state.value for state in plan.states.values() if state.segment in LASTING)
     prepare = _Prepare(lasting)
     programs = {name: prepare.relieve(program) if name in HOSTS else program for name, program in plan.programs.items()}
@@ -41,10 +43,10 @@ class _Prepare:
         here: dict[Value, Value] = {}
         left: list[Instruction] = []
         for instruction in program:
-            if all(value in self.lasting or value in here for value in instruction.operands):
+            if all(value in self.lasting or value in here for value in instruction.reads):
                 here.update(zip(instruction.results, self.take(instruction.reading(here)), strict=True))
             else:
-                read = {value: self.state(here[value]) for value in instruction.operands if value in here}
+                read = {value: self.state(here[value]) for value in instruction.reads if value in here}
                 left.append(instruction.reading(read))
         outputs = {name: self.state(here[value]) if value in here else value for name, value in program.outputs.items()}
         return replace(program, instructions=tuple(left), outputs=outputs)

@@ -40,7 +40,7 @@ def last_reads(program: Program) -> dict[str, int]:
     """The position of each value's last reader; what outlives the program is read behind its end."""
     last: dict[str, int] = {}
     for position, instruction in enumerate(program.instructions):
-        last.update((value.name, position) for value in instruction.operands)
+        last.update((value.name, position) for value in instruction.reads)
     end = len(program.instructions)
     last.update((value.name, end) for value in (*program.outputs.values(), *program.successors.values()))
     return last

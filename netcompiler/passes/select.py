@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netcompiler.plan import Instruction, Plan, Program
+from netcompiler.plan import Instruction, Plan, Program, Value
 from netcompiler.targets import TARGETS, Offer, Target
 from netcompiler.targets.target import site
 
@@ -31,12 +31,27 @@ class _Chooser:
         self.known: dict[object, Offer] = {}
 
     def program(self, program: Program) -> Program:
-        return replace(program, instructions=tuple(map(self.instruction, program.instructions)))
+        """With what kernels read in a form of its own packed before they first read it."""
+        chosen: list[Instruction] = []
+        packed: dict[tuple[Value, str], Value] = {}
+        forward = 0
+        for position, instruction in enumerate(program):
+            forward = len(chosen) if position == program.forward else forward
+            offer = self.offer(instruction)
+            done = _with(offer, instruction)
+            if offer.packs:
+                key = (instruction.operands[offer.packs.operand], offer.packs.form)
+                if key not in packed:
+                    pack = offer.packs.instruction(instruction, f"%p{len(packed) + 1}")
+                    chosen.append(_with(self.offer(pack), pack))
+                    packed[key] = pack.result
+                done = replace(done, packed=(packed[key],))
+            chosen.append(done)
+        return replace(program, instructions=tuple(chosen), forward=forward)
 
-    def instruction(self, instruction: Instruction) -> Instruction:
+    def offer(self, instruction: Instruction) -> Offer:
         offers = self.target.offers.get(instruction.op, ())
-        best = offers[0] if len(offers) == 1 and not offers[0].refuses(instruction) else self.choose(instruction, offers)
-        return replace(instruction, kernel=best.kernel, algorithm=best.algorithm, workspace=best.workspace(instruction), lane="main")
+        return offers[0] if len(offers) == 1 and not offers[0].refuses(instruction) else self.choose(instruction, offers)
 
     def choose(self, instruction: Instruction, offers: tuple[Offer, ...]) -> Offer:
         key = site(instruction)
@@ -48,3 +63,7 @@ class _Chooser:
             reasons = "; ".join(f"{o.name}: {o.refuses(instruction) or 'not admitted'}" for o in offers)
             raise NoOffer(f"{self.target.name} cannot run {instruction.op} ({reasons or 'no offer'})")
         return min(fit, key=lambda o: measured.get(o.name, self.target.seconds(o, instruction)))
+
+
+def _with(offer: Offer, instruction: Instruction) -> Instruction:
+    return replace(instruction, kernel=offer.kernel, algorithm=offer.algorithm, workspace=offer.workspace(instruction), lane="main")

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from netcompiler.instructions.op import flops, traffic
 from netcompiler.plan import Instruction
+from netcompiler.targets.packing import Packing
 
 Reason = str
 """Why something cannot be; empty when it can."""
@@ -15,6 +16,12 @@ Reason = str
 
 def always(instruction: Instruction) -> Reason:
     return ""
+
+
+def not_single(instruction: Instruction) -> Reason:
+    """For kernels that compute in 32 bits."""
+    wide = next((value for value in (*instruction.operands, *instruction.results) if value.dtype == "f64"), None)
+    return f"it computes in f32, and {wide.name} is f64" if wide else ""
 
 
 def none(instruction: Instruction) -> int:
@@ -30,6 +37,8 @@ class Offer:
     algorithm: str = ""
     refuses: Callable[[Instruction], Reason] = always
     workspace: Callable[[Instruction], int] = none
+    packs: Packing | None = None
+    """A form of an operand that it reads beside it."""
     speed: float = 1.0
     stream: float = 1.0
     exact: bool = True

@@ -142,7 +142,7 @@ class _Replay:
     def faults(self) -> Faults:
         for instruction in self.program:
             where = at(self.program, instruction)
-            yield from self.reads(where, instruction.operands)
+            yield from self.reads(where, instruction.reads)
             yield from (f"{where}: {fault}" for fault in self.in_place(instruction))
             views = shown(instruction, self.homes)
             for value in instruction.results:
@@ -254,7 +254,7 @@ def blocks(program: Program, homes: Homes) -> list[Block]:
     """The blocks of the arena, by what instructions write beside or over what they read."""
     of: dict[Value, Block] = {}
     for position, instruction in enumerate(program.instructions):
-        for value in instruction.operands:
+        for value in instruction.reads:
             if value in of:
                 of[value].last = position
         for value in instruction.results:

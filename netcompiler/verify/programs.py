@@ -22,7 +22,7 @@ def defined_once(plan: Plan) -> Faults:
     for program in plan.programs.values():
         known = {name: state.value for name, state in plan.states.items()}
         for instruction in program:
-            for value in instruction.operands:
+            for value in instruction.reads:
                 if known.get(value.name) != value:
                     yield f"{at(program, instruction)}: reads {value}, which is not there"
             for value in instruction.results:
@@ -153,7 +153,7 @@ def collectives(plan: Plan) -> Faults:
 def nothing_dead(plan: Plan) -> Faults:
     """16: nothing is there that nobody reads, and nothing without origin."""
     for program in plan.programs.values():
-        read = {value for instruction in program for value in instruction.operands}
+        read = {value for instruction in program for value in instruction.reads}
         read.update(program.outputs.values(), program.successors.values())
         for instruction in program:
             if read.isdisjoint(instruction.results):

@@ -13,10 +13,10 @@ from types import ModuleType
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
-from runtime.kernels.cpu import pointwise, window, winograd
+from runtime.kernels.cpu import conv, matmul, packing, pointwise, window, winograd
 from runtime.kernels.cpu.driver import Step, Table, available
 
-FAMILIES: tuple[ModuleType, ...] = (pointwise, window, winograd)
+FAMILIES: tuple[ModuleType, ...] = (conv, matmul, packing, pointwise, window, winograd)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function
@@ -54,7 +54,9 @@ def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
     elif instruction.op == "flat":
         yield from KERNELS["map"](*oracle.results_and_operands(instruction, views), **oracle.flat_attributes(instruction, views))
     elif not oracle.is_done(instruction, views):
-        yield from KERNELS[_name(instruction)](*oracle.results_and_operands(instruction, views), **oracle.attributes(instruction, seed))
+        packed = {"packed": views[instruction.packed[0].name]} if instruction.packed else {}
+        arrays = oracle.results_and_operands(instruction, views)
+        yield from KERNELS[_name(instruction)](*arrays, **oracle.attributes(instruction, seed), **packed)
 
 
 def _name(instruction: Instruction) -> str:

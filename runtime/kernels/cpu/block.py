@@ -17,16 +17,29 @@ def zeros(code: Code, rows: int, columns: int) -> Sums:
 
 
 def accumulate(
-    code: Code, sums: Sums, rows: Sequence[Number], panel: Number, count: Number, *, step: Number = 1, pitch: Number | None = None
+    code: Code,
+    sums: Sums,
+    rows: Sequence[Number],
+    panel: Number,
+    count: Number,
+    *,
+    step: Number = 1,
+    pitch: Number | None = None,
+    masks: Sequence[ir.Value] = (),
 ) -> Sums:
     """sums[r, j] + the sum over i < count of rows[r][i * step] * panel[i * pitch + j * LANES ...]; rows and panel are addresses.
 
-    Without a pitch the panel is packed: one block of columns behind the other."""
+    Without a pitch the panel is packed: one block of columns behind the other. With `masks` only so much of it is there."""
     columns = len(sums) // len(rows)
     pitch = columns * LANES if pitch is None else pitch
     with code.reduce(0, count, 1, [code.whole(panel), code.whole(0), *sums]) as carried:
         at, along, *old = carried.values
-        right = [code.load(code.at(at, j * LANES), lanes=LANES) for j in range(columns)]
+        places = [code.at(at, j * LANES) for j in range(columns)]
+        right = (
+            [code.load_masked(place, mask) for place, mask in zip(places, masks, strict=True)]
+            if masks
+            else [code.load(place, lanes=LANES) for place in places]
+        )
         new = []
         for r, row in enumerate(rows):
             left = code.splat(code.load(code.at(row, along)), LANES)

@@ -190,12 +190,16 @@ class Code:
     def load_masked(self, address: Number, mask: ir.Value, dtype: str = "f32") -> ir.Value:
         """0 where the mask is not set."""
         typ = ir.VectorType(TYPES[dtype], mask.type.count)
-        arguments = [self.pointer(address), mask, ir.Constant(typ, None)]
+        arguments = [self.pointer(address), I32(element_bytes(typ.element)), mask, ir.Constant(typ, None)]
         return self.call(f"llvm.masked.load.{mangled(typ)}.p0", typ, arguments)
 
     def store_masked(self, value: ir.Value, address: Number, mask: ir.Value) -> None:
-        arguments = [value, self.pointer(address), mask]
+        arguments = [value, self.pointer(address), I32(element_bytes(value.type.element)), mask]
         self.call(f"llvm.masked.store.{mangled(value.type)}.p0", ir.VoidType(), arguments)
+
+    def prefetch(self, address: Number, write: bool = False) -> None:
+        arguments = [self.pointer(address), I32(int(write)), I32(3), I32(1)]
+        self.call("llvm.prefetch.p0", ir.VoidType(), arguments)
 
     # vectors
 
@@ -213,6 +217,10 @@ class Code:
         lanes = a.type.count
         half = range(lanes // 2 * upper, lanes // 2 * (1 + upper))
         return self.b.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, lanes), [i + side for i in half for side in (0, lanes)]))
+
+    def shuffle(self, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
+        """The given lanes of a and, behind them, b."""
+        return self.b.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes)))
 
     def real(self, value: float, lanes: int = 1, dtype: str = "f32") -> ir.Value:
         typ = TYPES[dtype]

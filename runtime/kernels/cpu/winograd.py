@@ -11,6 +11,7 @@ from netcompiler.plan import Axis
 from runtime.arrays import Array
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.winograd_filters import pack, pack_turned, packed
+from runtime.kernels.cpu.winograd_gradient import gradient
 from runtime.kernels.cpu.winograd_products import convolution
 
 
@@ -25,3 +26,7 @@ def conv_dx_winograd4(x: Array, y: Array, w: Array, *, window: Sequence[Axis], g
     u = packed(w.shape[-1], len(w))
     yield pack_turned(u, w)
     yield convolution(x, y, u, [2 - axis.low for axis in window])
+
+
+def conv_dw_winograd4(w: Array, x: Array, y: Array, *, window: Sequence[Axis], groups: int) -> Iterator[Step]:
+    yield from gradient(w, x, y, (window[0].low, window[1].low))

@@ -1,11 +1,13 @@
-"""Pictures cut into tiles: where a tile lies, and its pixels with zeros around the picture. For Winograd's kernels, in winograd.py."""
+"""Pictures cut into tiles, and tiles transformed: for each point of the transform a plane, in it a row of channels for each tile."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
 
 from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.winograd_transforms import Transform
 
 SIDE = 4
 """Results that a tile gives along an axis."""
@@ -31,69 +33,113 @@ class Picture(NamedTuple):
     def of(cls, x: Array) -> Self:
         return cls(x.ctypes.data, *x.strides[:3], *x.shape[1:])
 
-    @classmethod
-    def read(cls, code: Code, first: int) -> Self:
-        return cls(*(code.arg(first + i) for i in range(len(cls._fields))))
-
     def at(self, code: Code, n: Number, row: Number, column: Number) -> Number:
         return code.total(self.address, code.mul(n, self.image), code.mul(row, self.row), code.mul(column, self.pixel))
 
 
-class Tile(NamedTuple):
-    """A tile's picture, and the row and column where its results begin."""
+class Spot(NamedTuple):
+    """A place in a picture."""
 
     n: Number
     row: Number
     column: Number
 
 
-class Pixels(NamedTuple):
-    """A square of pixels with nothing missing."""
+class Grid(NamedTuple):
+    """`tiles` in all, `down` and `across` in a picture; the first begins with `top` and `left` zeros."""
+
+    tiles: Number
+    down: Number
+    across: Number
+    top: Number
+    left: Number
+
+    @classmethod
+    def over(cls, y: Array, top: int, left: int) -> Self:
+        down, across = (-(-n // SIDE) for n in y.shape[1:3])
+        return cls(len(y) * down * across, down, across, top, left)
+
+    def spot(self, code: Code, t: Number) -> Spot:
+        """Where the results of a tile begin; tiles are counted row by row, picture by picture."""
+        line = code.div(t, self.across)
+        row, column = code.rem(line, self.down), code.rem(t, self.across)
+        return Spot(code.div(line, self.down), code.mul(row, SIDE), code.mul(column, SIDE))
+
+
+class Planes(NamedTuple):
+    """Where they begin, bytes from one to the next, floats from one tile to the next."""
 
     address: Number
-    row: Number
-    pixel: Number
+    plane: Number
+    pitch: Number
 
-    def at(self, code: Code, row: int, column: int) -> Number:
-        return code.total(self.address, code.mul(self.row, row), code.mul(self.pixel, column))
-
-
-def tile(code: Code, t: Number, down: Number, across: Number) -> Tile:
-    """The t-th of all tiles, row by row, picture by picture."""
-    line = code.div(t, across)
-    column = code.rem(t, across)
-    return Tile(code.div(line, down), code.mul(code.rem(line, down), SIDE), code.mul(column, SIDE))
+    def at(self, code: Code, point: Number, t: Number, channel: Number) -> Number:
+        return code.total(self.address, code.mul(self.plane, point), code.at(code.at(0, channel), code.mul(self.pitch, t)))
 
 
-def square(code: Code, x: Picture, corner: Tile, side: int, patch: Number, pitch: Number) -> Pixels:
+def spread(size: int) -> int:
+    """Bytes from one plane to the next: an odd number of lines, or else planes would meet in a few sets of the first cache."""
+    return (-(-size // 64) | 1) * 64
+
+
+def records(code: Code, *kinds: Any) -> Iterator[Any]:
+    """The table of numbers as the tuples that it was made of."""
+    first = 0
+    for kind in kinds:
+        yield kind(*(code.arg(first + i) for i in range(len(kind._fields))))
+        first += len(kind._fields)
+
+
+def transform(
+    code: Code, x: Picture, grid: Grid, tiles: tuple[Number, Number], planes: Planes, side: int, along: Transform, patch: Number
+) -> None:
+    """Squares of pixels of some tiles to points: along columns, then along rows, and one part at a time, so that sums stay in
+    registers: what is read again comes from the first cache."""
+    first, count = tiles
+    outside = side - SIDE
+    with code.loop(0, count) as t:
+        spot = grid.spot(code, code.add(first, t))
+        corner = Spot(spot.n, code.sub(spot.row, grid.top), code.sub(spot.column, grid.left)) if outside else spot
+        pixels = _square(code, x, corner, side, patch)
+        with code.loop(0, x.channels, LANES) as c:
+            target = planes.at(code, 0, t, c)
+            point = 0
+            for part in range(4):
+                columns = [
+                    along(code, [code.load(code.at(pixels.at(code, 0, i, j), c), lanes=LANES) for i in range(side)], part)
+                    for j in range(side)
+                ]
+                for row in zip(*columns, strict=True):
+                    for vector in (vector for across in range(4) for vector in along(code, row, across)):
+                        code.store(vector, code.add(target, code.mul(planes.plane, point)))
+                        point += 1
+
+
+def _square(code: Code, x: Picture, corner: Spot, side: int, patch: Number) -> Picture:
     """side * side pixels from a corner on, which may lie outside. Where all are there, they are read in place; else, or where
-    channels do not fill vectors, from a copy with zeros: `patch` has room for so many pixels of `pitch` channels."""
+    channels do not fill vectors, from a copy in `patch` with zeros."""
+    width = code.mul(code.div(code.add(x.channels, LANES - 1), LANES), LANES)
     inside = code.both(
         code.compare(">=", corner.row, 0),
         code.compare(">=", corner.column, 0),
         code.compare("<=", code.add(corner.row, side), x.height),
         code.compare("<=", code.add(corner.column, side), x.width),
-        code.compare("==", x.channels, pitch),
+        code.compare("==", x.channels, width),
     )
-    apart = code.mul(pitch, 4)
+    copy = Picture(patch, 0, code.mul(width, 4 * side), code.mul(width, 4), side, side, width)
     with code.when(code.b.not_(inside)):
-        _copy(code, x, corner, side, patch, pitch)
-    begin = x.at(code, *corner)
-    return Pixels(
-        code.b.select(inside, begin, code.whole(patch)),
-        code.b.select(inside, x.row, code.mul(apart, side)),
-        code.b.select(inside, x.pixel, apart),
-    )
+        _copy(code, x, corner, copy)
+    there = (x.at(code, *corner), *x[1:])
+    return Picture(*(code.b.select(inside, code.whole(a), code.whole(b)) for a, b in zip(there, copy, strict=True)))
 
 
-def _copy(code: Code, x: Picture, corner: Tile, side: int, patch: Number, pitch: Number) -> None:
-    with code.loop(0, side) as i, code.loop(0, side) as j:
+def _copy(code: Code, x: Picture, corner: Spot, patch: Picture) -> None:
+    with code.loop(0, patch.height) as i, code.loop(0, patch.width) as j:
         row, column = code.add(corner.row, i), code.add(corner.column, j)
-        there = code.both(*(_within(code, place, size) for place, size in ((row, x.height), (column, x.width))))
+        there = code.both(_within(code, row, x.height), _within(code, column, x.width))
         count = code.b.select(there, x.channels, code.whole(0))
-        source = x.at(code, corner.n, row, column)
-        target = code.at(patch, code.mul(code.add(code.mul(i, side), j), pitch))
-        with code.loop(0, pitch, LANES) as c:
+        source, target = x.at(code, corner.n, row, column), patch.at(code, 0, i, j)
+        with code.loop(0, patch.channels, LANES) as c:
             mask = code.mask(code.sub(count, c), LANES)
             code.store(code.load_masked(code.at(source, c), mask), code.at(target, c))
 

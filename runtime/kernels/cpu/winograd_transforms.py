@@ -1,6 +1,6 @@
-"""The transforms of F(4x4, 3x3) on vectors: y = A'[(G w G') * (B' x B)]A at the points 0, 1, -1, 2, -2 and infinity.
+"""The transforms of F(4x4, 3x3) on vectors, along one axis: y = A'[(G w) * (B' x)] at the points 0, 1, -1, 2, -2 and infinity.
 
-Each goes along one axis; `part` says which of its results are made, those that share their sums together.
+Its derivative in w is G'[(A dy) * (B' x)]. A `part` of a transform are results that share their sums.
 """
 
 from __future__ import annotations
@@ -27,6 +27,18 @@ def data(code: Code, d: Vectors, part: int) -> list[Any]:
     return [times(2.0, odd, even), times(-2.0, odd, even)]
 
 
+def gradients(code: Code, y: Vectors, part: int) -> list[Any]:
+    """A dy, in the same parts: 6 of 4."""
+    times = _times(code)
+    if part in (0, 3):
+        return [y[part]]
+    wide = 1.0 if part == 1 else 4.0
+    even, odd = times(wide, y[2], y[0]), times(wide, y[3], y[1])
+    if part == 1:
+        return [code.fadd(even, odd), code.fsub(even, odd)]
+    return [times(2.0, odd, even), times(-2.0, odd, even)]
+
+
 def results(code: Code, m: Vectors) -> list[Any]:
     """A' m: 4 of 6."""
     times = _times(code)
@@ -47,6 +59,18 @@ def weights(code: Code, w: Vectors) -> list[Any]:
         code.fadd(wide, middle),
         code.fsub(wide, middle),
         w[2],
+    ]
+
+
+def weights_gradient(code: Code, m: Vectors) -> list[Any]:
+    """G' m: 3 of 6."""
+    times = _times(code)
+    a, s, g, f = code.fadd(m[1], m[2]), code.fsub(m[2], m[1]), code.fadd(m[3], m[4]), code.fsub(m[3], m[4])
+    third = code.fmul(_real(code, 1 / 6), code.fsub(g, a))
+    return [
+        times(1 / 4, m[0], times(1 / 24, g, code.fmul(_real(code, -1 / 6), a))),
+        times(1 / 12, f, code.fmul(_real(code, 1 / 6), s)),
+        code.fadd(third, m[5]),
     ]
 
 

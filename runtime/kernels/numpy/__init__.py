@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import isfunction
 
-from runtime.kernels.numpy import collective, conv, form, matmul, pointwise, random, reduction, sampling, window
+from runtime.kernels.numpy import collective, conv, form, matmul, packing, pointwise, random, reduction, sampling, window
 
-FAMILIES = (collective, conv, form, matmul, pointwise, random, reduction, sampling, window)
+FAMILIES = (collective, conv, form, matmul, packing, pointwise, random, reduction, sampling, window)
 
 KERNELS: dict[str, Callable[..., None]] = {
     name: function

@@ -1,0 +1,44 @@
+"""Convolutions and products on a processor: which algorithm can run what, and at which share of its arithmetic."""
+
+from __future__ import annotations
+
+from netcompiler.plan import Instruction
+from netcompiler.targets.packing import CONV, CONV_DX
+from netcompiler.targets.target import Offer, Reason, not_single
+
+PAYS = 32
+"""Channels from which on Winograd's transforms cost less than they save."""
+
+
+def not_for_winograd(instruction: Instruction) -> Reason:
+    window = instruction.attributes["window"]
+    if len(window) != 2 or any(axis[:2] != (3, 1) or axis.dilation != 1 for axis in window):
+        return "the window is not 3x3 with stride 1"
+    if any(not 0 <= pad <= 2 for axis in window for pad in (axis.low, axis.high)):
+        return "the padding is not 0, 1 or 2"
+    if instruction.attributes["groups"] != 1:
+        return "channels are in groups"
+    channels = min(instruction.operands[0].shape[-1], instruction.operands[1].shape[-1], instruction.result.shape[-1])
+    return not_single(instruction) or ("" if channels >= PAYS else f"fewer than {PAYS} channels")
+
+
+def not_read_along(instruction: Instruction) -> Reason:
+    both = instruction.attributes["ta"] and instruction.attributes["tb"]
+    return not_single(instruction) or ("both operands are transposed" if both else "")
+
+
+CONVOLUTIONS = {
+    "conv": (
+        Offer("conv", "product", not_single, packs=CONV, speed=0.9),
+        Offer("conv", "winograd4", not_for_winograd, speed=3.0, exact=False),
+    ),
+    "conv_dx": (
+        Offer("conv_dx", "product", not_single, packs=CONV_DX, speed=0.9),
+        Offer("conv_dx", "winograd4", not_for_winograd, speed=3.0, exact=False),
+    ),
+    "conv_dw": (
+        Offer("conv_dw", "product", not_single, speed=0.75),
+        Offer("conv_dw", "winograd4", not_for_winograd, speed=2.0, exact=False),
+    ),
+    "matmul": (Offer("matmul", refuses=not_read_along, speed=0.7),),
+}

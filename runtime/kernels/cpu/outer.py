@@ -1,0 +1,185 @@
+"""Gradients of weights: sums of outer products, of each cell of dy with what its window reads of x.
+
+A unit owns some of dw, as much as stays in the cache; blocks of cells are laid side by side, and summed into it. Few weights are
+also divided by cells, in as many parts as the shape gives, and the parts added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from runtime.kernels.cpu.block import accumulate
+from runtime.kernels.cpu.cells import Sides, Tap, Walk
+from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.machine import machine
+
+ROWS, BLOCK, COLUMNS = machine().rows, machine().block, machine().columns
+CELLS = 128
+"""Cells that are laid side by side at a time."""
+WIDE = 256
+"""Most of the taps' channels that a unit owns."""
+OWN = 256 * 1024
+"""Most bytes of dw that a unit owns: with the cells they fill two thirds of the second cache."""
+UNITS = 16
+"""Fewer units than that are divided by cells, down to so many cells:"""
+LEAST = 512
+
+
+class Outer(NamedTuple):
+    """Addresses of the first picture's first cell in x and dy, and of dw; the batch; bytes from picture to picture of x, from
+    cell to cell of dy, and from group to group of x, dy and dw."""
+
+    x: int
+    y: int
+    w: int
+    batch: int
+    next_x: int
+    cell_y: int
+    group_x: int
+    group_y: int
+    group_w: int
+
+
+def outer_product(operands: Outer, sides: Sides, taps: Sequence[Tap], groups: int, inner: int, outer: int) -> Iterator[Step]:
+    """dw[k, tap, c] = the sum over cells of dy[cell, k] * x[cell's tap, c]"""
+    width = len(taps) * inner
+    wide = min(WIDE, -(-width // BLOCK) * BLOCK)
+    tall = max(ROWS, min(-(-outer // ROWS) * ROWS, OWN // (wide * 4) // ROWS * ROWS))
+    units = groups * -(-width // wide) * -(-outer // tall)
+    cells = operands.batch * prod(sides.cells)
+    parts = max(1, min(-(-UNITS // units), cells // LEAST)) if units < UNITS else 1
+    table = sides.table(taps, 0)
+    zero = np.zeros(inner + LANES, np.float32)
+    sums = np.empty((parts, groups * outer * width), np.float32) if parts > 1 else None
+    target = operands.w if sums is None else sums.ctypes.data
+    args = [operands.x, operands.y, target, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
+    args += [*operands[4:], groups * outer * width * 4, *sides.numbers()]
+    scratch = (tall * wide + CELLS * (wide + BLOCK) + CELLS * (tall + LANES)) * 4
+    yield Step((summed, len(sides.cells)), args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
+    if sums is not None:
+        size = sums.shape[1]
+        yield Step((added,), [sums.ctypes.data, operands.w, size, parts], -(-size // LANES), max(1, min(32, size // 16384)), keep=(sums,))
+
+
+X, Y, W, ZERO, TAPS, INNER, OUTER, WIDTH, WIDE_, TALL, CELLS_, PARTS, NX, CY, GX, GY, GW, PW, SIDES = range(19)
+
+
+class _Unit(NamedTuple):
+    """What a unit owns, and where it works: dw's rows [row, row + rows) and columns [column, column + columns), of a group."""
+
+    row: ir.Value
+    rows: Number
+    column: ir.Value
+    columns: Number
+    x: Number
+    y: Number
+    sums: Number
+    patches: Number
+    values: Number
+
+
+def summed(code: Code, sides: int) -> None:
+    across = code.div(code.add(code.arg(WIDTH), code.sub(code.arg(WIDE_), 1)), code.arg(WIDE_))
+    down = code.div(code.add(code.arg(OUTER), code.sub(code.arg(TALL), 1)), code.arg(TALL))
+    with code.loop(code.lo, code.hi) as index:
+        part, rest = code.rem(index, code.arg(PARTS)), code.div(index, code.arg(PARTS))
+        right, rest = code.rem(rest, across), code.div(rest, across)
+        below, group = code.rem(rest, down), code.div(rest, down)
+        row, column = code.mul(below, code.arg(TALL)), code.mul(right, code.arg(WIDE_))
+        unit = _Unit(
+            row,
+            code.min(code.arg(TALL), code.sub(code.arg(OUTER), row)),
+            column,
+            code.min(code.arg(WIDE_), code.sub(code.arg(WIDTH), column)),
+            code.add(code.arg(X), code.mul(group, code.arg(GX))),
+            code.total(code.arg(Y), code.mul(group, code.arg(GY)), code.mul(row, 4)),
+            code.scratch,
+            code.at(code.scratch, code.mul(code.arg(TALL), code.arg(WIDE_))),
+            code.at(code.scratch, code.add(code.mul(code.arg(TALL), code.arg(WIDE_)), code.mul(_pitch(code), CELLS))),
+        )
+        with code.loop(0, code.mul(code.arg(TALL), code.arg(WIDE_)), LANES) as i:
+            code.store(code.real(0.0, LANES), code.at(unit.sums, i))
+        begin, end = (code.div(code.mul(code.arg(CELLS_), code.add(part, i)), code.arg(PARTS)) for i in (0, 1))
+        with code.loop(begin, end, CELLS) as first:
+            count = code.min(CELLS, code.sub(end, first))
+            _lay_patches(code, sides, unit, first, count)
+            _lay_values(code, unit, first, count)
+            _sum(code, unit, count)
+        target = code.total(code.arg(W), code.mul(part, code.arg(PW)), code.mul(group, code.arg(GW)))
+        _write(code, unit, target)
+
+
+def _pitch(code: Code) -> Number:
+    """Elements from one cell's patch to the next: rows that lie so far apart share no lines of the first cache."""
+    return code.add(code.arg(WIDE_), BLOCK)
+
+
+def _lay_patches(code: Code, sides: int, unit: _Unit, first: ir.Value, count: Number) -> None:
+    """What the taps that a unit owns read, cell by cell."""
+    inner = code.arg(INNER)
+    walk = Walk(code, SIDES, sides, code.arg(TAPS))
+    begin = code.div(unit.column, inner)
+    end = code.div(code.total(unit.column, unit.columns, inner, -1), inner)
+    last = code.add(unit.column, unit.columns)
+    with code.reduce(0, count, 1, walk.place(first)) as cell:
+        starts, origin = walk.starts(cell.values), walk.origin(unit.x, code.arg(NX), cell.values)
+        patch = code.at(unit.patches, code.mul(cell.i, _pitch(code)))
+        with code.loop(begin, end) as tap:
+            row = walk.row(tap, starts, origin, code.arg(ZERO))
+            start = code.mul(tap, inner)
+            low = code.max(start, unit.column)
+            size = code.sub(code.min(code.add(start, inner), last), low)
+            _copy(code, code.at(row, code.sub(low, start)), code.at(patch, code.sub(low, unit.column)), size)
+        cell.next = walk.next(cell.values)
+
+
+def _lay_values(code: Code, unit: _Unit, first: ir.Value, count: Number) -> None:
+    """dy of a unit's rows, cell by cell; rows that are missing in the last block are 0."""
+    pitch = code.add(code.arg(TALL), LANES)
+    with code.loop(0, count) as cell:
+        source = code.add(unit.y, code.mul(code.add(first, cell), code.arg(CY)))
+        target = code.at(unit.values, code.mul(cell, pitch))
+        with code.loop(0, unit.rows, LANES) as r:
+            mask = code.mask(code.sub(unit.rows, r), LANES)
+            code.store(code.load_masked(code.at(source, r), mask), code.at(target, r))
+
+
+def _sum(code: Code, unit: _Unit, count: Number) -> None:
+    pitch = code.add(code.arg(TALL), LANES)
+    with code.loop(0, unit.columns, BLOCK) as column, code.loop(0, unit.rows, ROWS) as row:
+        own = code.at(unit.sums, code.add(code.mul(row, code.arg(WIDE_)), column))
+        at = [code.at(own, code.add(code.mul(r, code.arg(WIDE_)), j * LANES)) for r in range(ROWS) for j in range(COLUMNS)]
+        values = [code.at(unit.values, code.add(row, r)) for r in range(ROWS)]
+        sums = [code.load(address, lanes=LANES) for address in at]
+        sums = accumulate(code, sums, values, code.at(unit.patches, column), count, step=pitch, pitch=_pitch(code))
+        for value, address in zip(sums, at, strict=True):
+            code.store(value, address)
+
+
+def _write(code: Code, unit: _Unit, target: Number) -> None:
+    with code.loop(0, unit.rows) as row:
+        place = code.add(code.mul(code.add(unit.row, row), code.arg(WIDTH)), unit.column)
+        _copy(code, code.at(unit.sums, code.mul(row, code.arg(WIDE_))), code.at(target, place), unit.columns)
+
+
+def _copy(code: Code, source: Number, target: Number, size: Number) -> None:
+    with code.loop(0, size, LANES) as i:
+        mask = code.mask(code.sub(size, i), LANES)
+        code.store_masked(code.load_masked(code.at(source, i), mask), code.at(target, i), mask)
+
+
+def added(code: Code) -> None:
+    """Parts of a sum, in their order."""
+    parts, target, size, count = map(code.arg, range(4))
+    with code.loop(code.lo, code.hi) as i:
+        mask = code.mask(code.sub(size, code.mul(i, LANES)), LANES)
+        with code.reduce(0, count, 1, [code.real(0.0, LANES)]) as part:
+            value = code.load_masked(code.at(parts, code.add(code.mul(part.i, size), code.mul(i, LANES))), mask)
+            part.next = [code.fadd(part.values[0], value)]
+        code.store_masked(part.result[0], code.at(target, code.mul(i, LANES)), mask)
