@@ -383,6 +383,9 @@ def _derivative(e: Expr, i: int, d: Callable[[Expr], Expr]) -> Expr:
     return total
 
 
+COSTLY = frozenset(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "pow"))
+"""What takes many operations of arithmetic."""
+
 CONSTANT = {*COMPARE, "and", "or", "not", "isfinite", "uniform", "floor"}
 
 Partials: TypeAlias = "tuple[Expr, ...]"

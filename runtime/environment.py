@@ -50,6 +50,12 @@ def available() -> int:
     return int(kilobytes) * 1024 if kilobytes else memory()
 
 
+def resident() -> int:
+    """Bytes that this process has in memory."""
+    found = Path("/proc/self/statm")
+    return int(found.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") if found.exists() else 0
+
+
 def _field(path: Path, name: str) -> str:
     """A field of a file of `name : value` lines."""
     if not path.exists():

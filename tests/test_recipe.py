@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -321,6 +322,30 @@ FACTORS = [
 @pytest.mark.parametrize(("kind", "options", "e", "epochs", "factor"), FACTORS)
 def test_schedules(kind: str, options: dict[str, object], e: float, epochs: float, factor: float) -> None:
     assert SCHEDULES[kind](**options).scale(e, epochs) == pytest.approx(factor)
+
+
+def _recursions() -> dict[str, tuple[dict[str, object], Callable[[float, int], float]]]:
+    """The rate of an epoch from that of the epoch before, as PyTorch's schedulers step."""
+    total = 12
+    return {
+        "step": ({"every": 5, "factor": 0.3}, lambda r, e: r * 0.3 if e % 5 == 0 else r),
+        "multistep": ({"at": [3, 4, 9], "factor": 0.3}, lambda r, e: r * 0.3 if e in (3, 4, 9) else r),
+        "exponential": ({"factor": 0.9}, lambda r, e: r * 0.9),
+        "polynomial": ({"power": 2}, lambda r, e: r * ((1 - e / total) / (1 - (e - 1) / total)) ** 2),
+        "cosine": (
+            {"end": 0.1},
+            lambda r, e: (1 + math.cos(math.pi * e / total)) / (1 + math.cos(math.pi * (e - 1) / total)) * (r - 0.1) + 0.1,
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", _recursions())
+def test_schedules_step_as_pytorch_s_do(kind: str) -> None:
+    options, after = _recursions()[kind]
+    schedule, rate = SCHEDULES[kind](**options), 1.0
+    for epoch in range(1, 12):
+        rate = after(rate, epoch)
+        assert schedule.scale(epoch, 12) == pytest.approx(rate)
 
 
 # options of plateau, history of the watched figure, how often the rate fell

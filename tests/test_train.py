@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from netcompiler.cli import main
 from netcompiler.recipe import Recipe
@@ -231,6 +231,59 @@ def test_a_spec_that_extends_another_file_is_measured_again(ask: Ask) -> None:
     assert "as training recorded it" in again.out, again.err
 
 
+# tried
+
+
+def test_a_dry_run_looks_at_everything_and_writes_nothing(ask: Ask) -> None:
+    answer = ask("train", "tiny.yaml", "--dry-run", "--epochs", "3")
+    assert answer.status == 0, answer.err
+    assert "1,498 pictures to train on" in answer.out
+    assert re.search(r"memory +\d.* for the plan, .* for data, .* for saving a state; .* are free\n", answer.out)
+    assert re.search(r"disk +\d.* for weights and 2 states; .* are free\n", answer.out)
+    assert re.search(r"time +\S+ ms a step \(.* pictures/s\), .* s a validation: about 0:0\d for 90 steps in 3 epochs\n", answer.out)
+    assert answer.out.endswith("all is well; nothing was written\n")
+    assert not Path("runs").exists()
+
+
+def test_a_dry_run_finds_what_cannot_work(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = ask("train", "tiny.yaml", "--dry-run", "--set", "train.optimizer={sgd: 1e30}")
+    assert (answer.status, "a smaller rate helps" in answer.err) == (1, True)
+    monkeypatch.setattr("runtime.environment.available", lambda: 2**10)
+    answer = ask("train", "tiny.yaml", "--dry-run")
+    assert answer.status == 1
+    assert re.search(r"training takes .* of memory, and 1.00 KiB are free: take a smaller batch", answer.err)
+
+
+# other weights to start from
+
+
+def test_fine_tuning_starts_from_what_matches(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    old = load_file("runs/tiny-1/best.safetensors")
+    answer = ask("train", "tiny.yaml", "--weights", "tiny-1", "--set", "train.fresh=[fc]", "--set", "train.optimizer={sgd: 1e-30}")
+    assert answer.status == 0, answer.err
+    assert "weights  6 of 8 tensors from runs/tiny-1/best.safetensors; fc.weight, fc.bias anew\n" in answer.out
+    new = load_file("runs/tiny-2/last.safetensors")
+    assert (new["conv.weight"] == old["conv.weight"]).all()
+    assert (new["fc.weight"] != old["fc.weight"]).any()
+
+
+def test_fine_tuning_takes_foreign_files(ask: Ask) -> None:
+    tensors = {"conv.weight": np.ones((8, 1, 3, 3), np.float16), "fc.weight": np.zeros((3, 72), np.float32), "fc.bias": np.zeros(3)}
+    beside = {"bn.num_batches_tracked": np.array(7), "head.weight": np.zeros(2)}
+    norm = {f"bn.{name}": np.ones(8, np.float32) for name in ("weight", "bias", "running_mean", "running_var")}
+    save_file({**tensors, **beside, **norm, "conv.bias": np.zeros(8, np.float32)}, "foreign.safetensors", {"format": "pt"})
+    words = ["train", "tiny.yaml", "--epochs", "1", "--weights", "foreign.safetensors"]
+    answer = ask(*words)
+    assert answer.status == 1
+    assert "fc.weight is [10, 72], and [3, 72] in foreign.safetensors; fc.bias differs, too: " in answer.err
+    assert "--set 'train.fresh=[fc]'" in answer.err
+    assert (
+        "6 of 8 tensors from foreign.safetensors; fc.weight, fc.bias anew; not used: head.weight"
+        in ask(*words, "--set", "train.fresh=[fc]").out
+    )
+
+
 # folders
 
 
@@ -272,6 +325,9 @@ def test_nothing_half_written_is_left(ask: Ask) -> None:
         (["train", "fully-convolutional", "--data", "digits"], 2, "no optimizer"),
         (["train", "tiny.yaml", "--epochs", "0"], 2, "1 or more"),
         (["eval", "nothing"], 2, "no training run"),
+        (["train", "tiny.yaml", "--weights", "none.safetensors"], 1, "no such file, and no such run"),
+        (["train", "tiny.yaml", "--weights", "resnet.pth"], 1, "safetensors.torch.save_file(torch.load('resnet.pth'"),
+        (["train", "tiny.yaml", "--weights", "tiny.yaml"], 1, "tiny.yaml is no readable safetensors file"),
         (["train"], 2, "name a spec to train, or a run with --resume"),
         (["train", "--resume", "nothing"], 1, "nothing is no training run"),
         (["train", "tiny.yaml", "--resume", "nothing"], 2, "a run has its own"),

@@ -14,6 +14,7 @@ VERBS = {
     "expand": "the flat spec, each value with where it came from",
     "plan": "the program that a net becomes, stage by stage",
     "train": "train a net as its recipe says",
+    "lr": "the learning rate over the time of training, drawn",
     "eval": "measure the weights of a run again",
     "bench": "how fast a net is, alone or beside PyTorch",
     "profile": "where the time of a net goes, layer by layer",

@@ -10,8 +10,10 @@ from netcompiler.cli import version
 from netcompiler.cli.opening import Opened, check_runnable, data_setting, open_spec, scaling, settings_of
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
+from netcompiler.recipe import Recipe
 from netcompiler.recipe.differences import flat
 from netcompiler.report import expansion
+from netcompiler.report.expansion import flow
 from netcompiler.source import Mapping, Scalar, Source, parse
 from netcompiler.totals import totals
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from runtime.data.prepare import Material
     from runtime.keeping import Keeping
     from runtime.runs import Run
+    from runtime.session import Session
     from runtime.trainer import Trainer
 
 
@@ -42,18 +45,20 @@ def ready(args: argparse.Namespace) -> Ready:
     from runtime.session import Session
     from runtime.trainer import Trainer
 
-    opened = _opened(args)
+    opened = opened_by(args)
     check_runnable(opened.recipe)
     plan = opened.plan()
     material = prepare(plan, opened.recipe, opened.fields())
     keeping = with_options(Keeping(), args)
-    trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test, keeping)
+    session = Session(plan, opened.recipe.seed)
+    rows = old_weights(session, opened.recipe)
+    trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))
-    heading = heading_of(opened, material, [("into", str(run.folder))])
+    heading = heading_of(opened, material, [*rows, ("into", str(run.folder))])
     return Ready(opened, material, trainer, run, about(opened, keeping), source(opened, plan, material), heading)
 
 
-def _opened(args: argparse.Namespace) -> Opened:
+def opened_by(args: argparse.Namespace) -> Opened:
     """The spec with the options of the command line; pictures that were named there are scaled to the net's size."""
     options = options_of(args)
     if not args.data:
@@ -65,13 +70,21 @@ def _opened(args: argparse.Namespace) -> Opened:
 
 
 def options_of(args: argparse.Namespace) -> list[str]:
-    return settings_of({"epochs": args.epochs, "batch": args.batch, "seed": args.seed, "precision": args.precision})
+    given = {"epochs": args.epochs, "batch": args.batch, "seed": args.seed, "precision": args.precision}
+    return settings_of({**given, "weights": flow(args.weights) if args.weights else None})
 
 
 def with_options(keeping: Keeping, args: argparse.Namespace) -> Keeping:
     if args.every:
         keeping = keeping._replace(steps=args.every[0], seconds=args.every[1])
     return keeping._replace(keep=args.keep) if args.keep else keeping
+
+
+def old_weights(session: Session, recipe: Recipe) -> list[tuple[str, str]]:
+    """The weights that the recipe starts from, where it names some; a row about what matched."""
+    from runtime import finetune
+
+    return [("weights", str(finetune.load(session, recipe.weights, recipe.fresh or ())))] if recipe.weights else []
 
 
 def name(opened: Opened) -> str:

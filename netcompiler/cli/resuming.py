@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import Refusal
-from netcompiler.cli.beginning import Ready, about, heading_of, options_of, source, with_options, write_resolved
+from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
 from netcompiler.recipe.differences import Difference, differences, flat
 
@@ -35,7 +35,8 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     plan = opened.plan(saved.record["facts"] if saved else None)
     material = prepare(plan, opened.recipe, opened.fields())
     keeping = with_options(Keeping(**summary["keeping"]), args)
-    trainer = Trainer(Session(plan, opened.recipe.seed), opened.recipe, material.train, material.test, keeping)
+    session = Session(plan, opened.recipe.seed)
+    trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     origin = source(opened, plan, material)
     rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]
     if saved:
@@ -43,6 +44,8 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         trainer.resume(saved)
         rows += [("changed", ", ".join(map(str, changes)))] if changes else []
         rows += [("but", why)] if (why := _why_not_the_same(saved.record, origin, changes)) else []
+    else:
+        rows += old_weights(session, opened.recipe)
     if changes:
         run.tell("changed", settings=[str(change) for change in changes])
         write_resolved(run, opened, RESOLVED)

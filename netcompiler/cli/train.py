@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     from runtime.session import InputError
 
     try:
-        return _train(args)
+        return _rehearsed(args) if args.dry_run else _train(args)
     except Faulty as faulty:
         remarks.write(faulty.found)
     except (CheckpointError, DataError, FigureError, InputError, RunError, Unwritten) as error:
@@ -52,6 +52,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--epochs", type=arguments.count, metavar="N", help="how often every picture is seen")
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures in a step")
     parser.add_argument("--seed", type=int, metavar="N", help="where all random numbers start")
+    parser.add_argument("--weights", metavar="FILE|RUN", help="start from these: safetensors with PyTorch's names, or a run's best")
     parser.add_argument("--precision", choices=PRECISIONS, help="how numbers are kept; default: the recipe's own, or fp32")
     parser.add_argument("--target", choices=TARGETS, default="auto", help="what runs it; default: auto, the best that is here")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's folder, which must not be there; default: runs/NAME-n")
@@ -67,8 +68,17 @@ def _parser() -> arguments.Parser:
         help="how often all is saved between the ends of epochs: 500 steps, 10 min; default: 10 min",
     )
     parser.add_argument("--keep", type=arguments.count, metavar="N", help="how many states stay; default: 2, so that one may be damaged")
+    parser.add_argument("--dry-run", action="store_true", help="look at spec, data, memory, disk and time, and stop there")
     parser.add_argument("--quiet", action="store_true", help="print only how it ended")
     return parser
+
+
+def _rehearsed(args: argparse.Namespace) -> int:
+    from netcompiler.cli import rehearsing
+
+    if args.resume:
+        raise Refusal("--dry-run does not go with --resume: a run that goes on has been tried")
+    return rehearsing.rehearse(args)
 
 
 def _train(args: argparse.Namespace) -> int:

@@ -12,14 +12,12 @@ from netcompiler.passes.regions import composed, region
 from netcompiler.passes.simplify import without_dead
 from netcompiler.passes.why import Why, because
 from netcompiler.plan import Instruction, Program, State, Value
-from netcompiler.scalar import nodes
+from netcompiler.scalar import COSTLY, nodes
 
 CHEAP = 32
 """The most parts of an expression that is computed several times."""
 
 REDUCED = ("sum", "moments")
-
-COSTLY = frozenset(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "pow"))
 
 
 def absorbed(program: Program, states: Mapping[str, State], why: Why) -> Program:

@@ -39,6 +39,8 @@ class _Named(_Pictures):
     channels: ClassVar[int]
     side: ClassVar[int | None]
     classes: ClassVar[int]
+    pictures: ClassVar[int]
+    """To train on."""
 
     path: MaybeText = Field(None, description="the folder that holds it; without it netc's own data folder")
 
@@ -51,6 +53,7 @@ class Digits(_Named):
 
     example = "data: digits"
     channels, side, classes = 1, 8, 10
+    pictures = 1_498
 
 
 class FashionMini(_Named):
@@ -58,6 +61,7 @@ class FashionMini(_Named):
 
     example = "data: fashion_mini"
     channels, side, classes = 1, 28, 10
+    pictures = 5_000
 
 
 class MNIST(_Named):
@@ -65,6 +69,7 @@ class MNIST(_Named):
 
     example = "data: mnist"
     channels, side, classes = 1, 28, 10
+    pictures = 60_000
 
 
 class FashionMNIST(_Named):
@@ -73,6 +78,7 @@ class FashionMNIST(_Named):
     kind = "fashion_mnist"
     example = "data: {fashion_mnist: {path: fashion}}"
     channels, side, classes = 1, 28, 10
+    pictures = 60_000
 
 
 class CIFAR10(_Named):
@@ -80,6 +86,7 @@ class CIFAR10(_Named):
 
     example = "data: cifar10"
     channels, side, classes = 3, 32, 10
+    pictures = 50_000
 
 
 class CIFAR100(_Named):
@@ -87,6 +94,7 @@ class CIFAR100(_Named):
 
     example = "data: cifar100"
     channels, side, classes = 3, 32, 100
+    pictures = 50_000
 
 
 class ImageNet(_Named):
@@ -95,6 +103,7 @@ class ImageNet(_Named):
     kind = "imagenet"
     example = "data: {imagenet: {path: /data/imagenet, resize: 256}}"
     channels, side, classes = 3, None, 1000
+    pictures = 1_281_167
 
 
 class Folder(_Pictures):

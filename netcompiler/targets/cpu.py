@@ -5,6 +5,7 @@ from __future__ import annotations
 from netcompiler.instructions import OPS
 from netcompiler.targets.convolutions import CONVOLUTIONS
 from netcompiler.targets.packing import FORMS
+from netcompiler.targets.sweeps import SWEEPS
 from netcompiler.targets.target import Offer, Target
 from netcompiler.targets.windows import WINDOWS
 
@@ -12,6 +13,7 @@ ORACLE = Offer("oracle", speed=0.01, stream=0.01)
 
 COMPILED = {
     **CONVOLUTIONS,
+    **SWEEPS,
     **WINDOWS,
     "pack": tuple(Offer("pack", form, refuses=FORMS[form]) for form in FORMS),
 }

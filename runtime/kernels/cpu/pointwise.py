@@ -1,0 +1,105 @@
+"""Maps: expressions at every position, in one pass over memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import lcm, prod
+
+from llvmlite import ir
+
+from netcompiler.plan import SIZES
+from netcompiler.scalar import Expr
+from runtime.arrays import Array
+from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.expression import canonical, weight
+from runtime.kernels.cpu.layout import Layout, collapsed, cost, pieces
+from runtime.kernels.cpu.sweep import Place, Run, Structure, Sweep, indexes, numbers, structured
+
+FLAT = 4096
+"""How wide rows are made where there is only one."""
+REPEAT = 1024
+"""About how wide rows are made out of narrow ones."""
+NARROW = 8
+"""Vectors: rows that are less wide, and do not end with a whole one, are laid one behind the other."""
+UNROLL = 2
+HEAVY = 60
+"""Expressions of more operations than these are computed one vector at a time."""
+
+
+def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str) -> Iterator[Step]:
+    exprs, order, literals = canonical(exprs)
+    results, read = arrays[: len(exprs)], arrays[len(exprs) :]
+    arrays = (*results, *(read[i] for i in order))
+    layout = collapsed(shape, arrays, indexes(exprs))
+    work = weight(exprs)
+    period = layout.columns if _is_narrow(layout, arrays) else 0
+    if period:
+        layout = layout.folded(_repeat(period))
+    elif prod(layout.sizes[:-1]) == 1 and layout.labels[-1] is None:
+        layout = layout.folded(FLAT)
+    structure = structured(exprs, arrays, layout, len(results), len(literals))
+    rows = prod(layout.sizes[:-1])
+    yield Step(
+        (_map, structure, UNROLL if work < HEAVY else 1, bool(period)),
+        [*numbers(arrays, layout, literals), period],
+        rows,
+        pieces(cost(arrays, layout, work), rows),
+        scratch=_scratch(layout, structure) if period else 0,
+    )
+
+
+def _repeat(period: int) -> int:
+    """A width of whole vectors and whole periods."""
+    least = lcm(period, LANES)
+    return least * max(1, REPEAT // least)
+
+
+def _is_narrow(layout: Layout, arrays: Sequence[Array]) -> bool:
+    width = layout.columns
+    if layout.rows == 1 or width >= NARROW * LANES or width % LANES == 0 or layout.labels[-2:] != (None, None):
+        return False
+    steps = [(own[-2], own[-1], array.itemsize) for own, array in zip(layout.steps, arrays, strict=True)]
+    return all(row == (width * column if row else 0) and (column or not row) for row, column, size in steps)
+
+
+def _map(code: Code, structure: Structure, unroll: int, periodic: bool) -> None:
+    sweep = Sweep(code, structure)
+    period = sweep.take()
+    with sweep.runs(code.lo, code.hi) as (run, begin, end):
+        run = _repeated(sweep, run, period) if periodic else run
+        with sweep.blocks(run, begin, end, 1) as (places, width):
+            for columns, mask in sweep.along(0, width, unroll):
+                _written(sweep, places, columns, mask)
+
+
+def _written(sweep: Sweep, places: Sequence[Place], columns: Sequence[Number], mask: ir.Value | None) -> None:
+    """All is computed before anything is written: a result may lie where an operand does."""
+    exprs, kinds = sweep.structure.exprs, sweep.kinds
+    values = [
+        (place, c, [computation.stored(expr, kind.dtype) for expr, kind in zip(exprs, kinds, strict=False)])
+        for place, c, computation in sweep.computations(places, columns, mask)
+    ]
+    for place, c, stored in values:
+        for result, value in enumerate(stored):
+            sweep.write(value, place, result, c, mask)
+
+
+def _repeating(structure: Structure) -> list[int]:
+    """The operands that have the same columns in all rows."""
+    return [i for i, kind in enumerate(structure.kinds) if i >= structure.results and kind.dense and not kind.rows]
+
+
+def _scratch(layout: Layout, structure: Structure) -> int:
+    return sum(layout.columns * SIZES[structure.kinds[i].dtype] for i in _repeating(structure))
+
+
+def _repeated(sweep: Sweep, run: Run, period: Number) -> Run:
+    """Operands with the same columns in all rows, repeated in scratch until they fill a row."""
+    code, origins, to = sweep.code, list(run.origins), sweep.code.scratch
+    for i in _repeating(sweep.structure):
+        dtype = sweep.kinds[i].dtype
+        with code.loop(0, sweep.columns, period) as begin, code.loop(0, period) as c:
+            code.store(code.load(code.at(run.origins[i], c, dtype), dtype), code.at(to, code.add(begin, c), dtype))
+        origins[i], to = to, code.at(to, sweep.columns, dtype)
+    return run._replace(origins=origins)
