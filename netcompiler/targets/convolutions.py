@@ -29,11 +29,11 @@ def not_read_along(instruction: Instruction) -> Reason:
 
 CONVOLUTIONS = {
     "conv": (
-        Offer("conv", "product", not_single, packs=CONV, speed=0.9),
+        Offer("conv", "product", not_single, packs=CONV, finishes=True, speed=0.9),
         Offer("conv", "winograd4", not_for_winograd, speed=3.0, exact=False),
     ),
     "conv_dx": (
-        Offer("conv_dx", "product", not_single, packs=CONV_DX, speed=0.9),
+        Offer("conv_dx", "product", not_single, packs=CONV_DX, finishes=True, speed=0.9),
         Offer("conv_dx", "winograd4", not_for_winograd, speed=3.0, exact=False),
     ),
     "conv_dw": (
