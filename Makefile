@@ -30,6 +30,7 @@ check: $(VENV)/installed-check ## format, lint, types
 bench: setup ## how long checking, compiling and training take, beside PyTorch; PEER=python names one that has it
 	$(BIN)/python tests/benchmarks/front_end.py
 	$(BIN)/python tests/benchmarks/plans.py
+	$(BIN)/python tests/benchmarks/against_torch.py
 	$(BIN)/python tests/benchmarks/cpu.py --peer-python $(or $(PEER),$(BIN)/python)
 
 editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm

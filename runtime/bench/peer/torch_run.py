@@ -88,6 +88,6 @@ def measured(net: Net, job: dict[str, Any], inputs: list[Tensor], targets: dict[
     """The loss without noise, as in inference."""
     net.eval()
     with torch.no_grad():
-        loss = float(loss_of(job["net"], net(*inputs), targets))
+        loss = float(loss_of(job["net"], net(*inputs), targets, training=False))
     net.train()
     return loss
