@@ -27,9 +27,11 @@ check: $(VENV)/installed-check ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## how long netc check and compiling take, beside torchinfo where PyTorch is there
+bench: setup ## how long checking, compiling and training take, beside PyTorch; PEER=python names one that has it
 	$(BIN)/python tests/benchmarks/front_end.py
 	$(BIN)/python tests/benchmarks/plans.py
+	$(BIN)/python tests/benchmarks/against_torch.py
+	$(BIN)/python tests/benchmarks/cpu.py --peer-python $(or $(PEER),$(BIN)/python)
 
 editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm
 	npm install --prefix tests/editor --no-audit --no-fund --no-package-lock

@@ -16,9 +16,10 @@ import numpy as np
 
 from runtime import runs
 from runtime.atomic import Unwritten
+from runtime.data.faults import DataError
 from runtime.data.feeder import Batch, Feeder
+from runtime.data.fit import Array
 from runtime.data.order import shuffled
-from runtime.data.rows import Array, DataError
 from runtime.diagnosis import first_not_finite
 from runtime.interruption import Interruption
 from runtime.keeping import Keeping
@@ -82,7 +83,8 @@ def evaluate(session: Session, feeder: Feeder, interruption: Interruption | None
     for places, (inputs, targets) in feeder.batches(session.plan.batch):
         if interruption and interruption.asked:
             return {}
-        means.add(session.evaluate(inputs, targets), len(places))
+        if len(places):
+            means.add(session.evaluate(inputs, targets), len(places))
     return means.figures()
 
 
@@ -167,7 +169,7 @@ class Trainer:
         done = self.progress
         done.rate = self.recipe.rate(done.step, self.per_epoch, done.history(self.watched))
         self.session.arrays["rate"][...] = done.rate
-        figures = self.session.step(inputs, targets, places, done.step // self.per_epoch)
+        figures = self.session.step(inputs, targets, places, done.step // self.per_epoch) if len(places) else {}
         if not all(map(math.isfinite, figures.values())):
             raise Ended(NOT_FINITE, str(first_not_finite(self.session, inputs, targets, places) or ""))
         done.step += 1

@@ -37,7 +37,7 @@ FAMILIES = {
     "schedules": (SCHEDULES, "constant step multistep exponential polynomial cosine one_cycle plateau"),
     "data": (
         DATA,
-        "digits fashion_mini mnist fashion_mnist cifar10 cifar100 imagenet folder idx npz csv jsonl shards synthetic",
+        "digits fashion_mini mnist fashion_mnist cifar10 cifar100 imagenet folder idx npz csv jsonl shards signals synthetic",
     ),
     "augmentations": (AUGMENTATIONS, "affine crop random_resized_crop flip color_jitter erasing mixup cutmix"),
     "views": (VIEWS, "ten_crop"),

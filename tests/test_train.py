@@ -310,7 +310,7 @@ def test_nothing_half_written_is_left(ask: Ask) -> None:
     ("words", "status", "hint"),
     [
         (["train", "tiny.yaml", "--data", "digitz"], 2, "did you mean `digits`?"),
-        (["train", "tiny.yaml", "--data", "."], 2, "neither an .npz file nor a folder"),
+        (["train", "tiny.yaml", "--data", "."], 2, "holds no data that netc knows"),
         (["train", "tiny.yaml", "--data", "none.npz"], 1, "none.npz: there is no such file"),
         (["train", "vector.yaml"], 1, "points.npz: there is no such file"),
         (["train", "tiny.yaml", "--set", "train.data=cifar10"], 1, "3 channels"),

@@ -13,6 +13,11 @@ from netcompiler.diagnostics import did_you_mean
 MODES = ("train", "infer")
 SPEC = "a net of the zoo (resnet), a file (my/net.yaml), or - for standard input; :VARIANT picks a variant"
 
+DATA = (
+    "a set by name (digits, fashion_mini, mnist, ...); a .npz, .csv, .jsonl or .tar file, or shards as train-{000..146}.tar; "
+    "a folder with a folder for each class, or of MNIST's or CIFAR's files; or {KIND: OPTIONS} as in a recipe"
+)
+
 
 class Parser(argparse.ArgumentParser):
     def __init__(self, verb: str, description: str) -> None:

@@ -70,7 +70,7 @@ def opened_by(args: argparse.Namespace) -> Opened:
 
 
 def options_of(args: argparse.Namespace) -> list[str]:
-    given = {"epochs": args.epochs, "batch": args.batch, "seed": args.seed, "precision": args.precision}
+    given = {name: getattr(args, name) for name in ("epochs", "batch", "seed", "precision", "on_bad_data")}
     return settings_of({**given, "weights": flow(args.weights) if args.weights else None})
 
 

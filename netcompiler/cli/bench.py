@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import netcompiler
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
-from netcompiler.cli.contestants import job_of_peer, noisy, usual_mode
+from netcompiler.cli.contestants import job_of_peer, noisy, threads_of, usual_mode
 from netcompiler.cli.loading import standard_input
-from netcompiler.graph import Graph
 from netcompiler.loading import split_variant
 from netcompiler.report.columns import Column, as_lines, fit
 from netcompiler.targets import TARGETS
 
 if TYPE_CHECKING:
     from runtime.bench.contest import Ratio
-    from runtime.bench.side import Figures
+    from runtime.bench.side import Figures, Side
 
 OURS = [sys.executable, "-m", "netcompiler.cli.bench_side"]
 PEERS = {"torch": "peer.torch_side"}
@@ -63,13 +62,16 @@ def _parser() -> arguments.Parser:
     parser.add_measured(tuple(TARGETS))
     parser.add_argument("--peer", choices=tuple(PEERS), help="whom to compare with, on the same net, weights and pictures")
     parser.add_argument("--peer-python", default=sys.executable, metavar="PATH", help="the interpreter that has it; default: netc's own")
+    parser.add_argument(
+        "--peer-variant", choices=VARIANTS, action="append", help="only this way of running it, or these; default: the fastest of all"
+    )
     parser.add_argument("--rounds", type=arguments.count, default=7, metavar="N", help="of each side, in turn; default: 7")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     return parser
 
 
 def _contest(args: argparse.Namespace, text: str | None, loaded: netcompiler.Loaded) -> tuple[list[Entry], Ratio | None]:
-    from runtime.bench.contest import alternate, disagreement, fastest, ratio
+    from runtime.bench.contest import alternate, disagreement, ratio
     from runtime.bench.side import Side, SideError
 
     assert loaded.graph
@@ -80,13 +82,12 @@ def _contest(args: argparse.Namespace, text: str | None, loaded: netcompiler.Loa
             "tensors": str(folder / "tensors"),
             "noisy": noisy(loaded.graph),
         }
-        ours = stack.enter_context(closing(Side(OURS, {**common, "spec": args.spec, "settings": args.set, "text": text})))
+        job = {**common, "spec": args.spec, "settings": args.set, "text": text}
+        ours = stack.enter_context(closing(Side(OURS, job, threads_of(args.target, args.threads))))
         if not args.peer:
             alternate([ours], args.rounds)
             return [("netc", args.target, ours.figures(args.batch))], None
-        job = job_of_peer(loaded.graph, loaded.recipe, common)
-        command = [_interpreter(args.peer_python), "-m", PEERS[args.peer]]
-        variant, peer = fastest(_variants(loaded.graph), lambda variant: Side(command, {**job, "variant": variant}, folder), _say)
+        variant, peer = _peer(args, loaded, common, folder)
         stack.enter_context(closing(peer))
         if found := disagreement(args.mode, ours, peer):
             raise SideError(f"the sides do not compute the same, so their times say nothing: {found}")
@@ -95,17 +96,26 @@ def _contest(args: argparse.Namespace, text: str | None, loaded: netcompiler.Loa
         return entries, ratio(ours, peer)
 
 
+def _peer(args: argparse.Namespace, loaded: netcompiler.Loaded, common: dict[str, Any], folder: Path) -> tuple[str, Side]:
+    """The fastest of the variants that are asked for. PyTorch has channels last for pictures and volumes."""
+    from runtime.bench.contest import fastest
+    from runtime.bench.side import Side
+
+    assert loaded.graph
+    job = job_of_peer(loaded.graph, loaded.recipe, common)
+    command = [_interpreter(args.peer_python), "-m", PEERS[args.peer]]
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(args.threads))
+    flat = len(loaded.graph.inputs[0].shape) < 3
+    variants = args.peer_variant or [variant for variant in VARIANTS if variant != "channels_last" or not flat]
+    return fastest(variants, lambda variant: Side(command, {**job, "variant": variant}, threads, folder), _say)
+
+
 def _interpreter(path: str) -> str:
     """It is started from another folder."""
     found = shutil.which(path)
     if found is None:
         raise Refusal(f"{path} is no interpreter: --peer-python takes the path of a Python that has PyTorch")
     return os.path.abspath(found)
-
-
-def _variants(graph: Graph) -> list[str]:
-    """PyTorch has channels last for pictures and volumes."""
-    return [variant for variant in VARIANTS if variant != "channels_last" or len(graph.inputs[0].shape) > 2]
 
 
 def _say(line: str) -> None:

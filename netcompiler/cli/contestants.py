@@ -36,6 +36,12 @@ def plan_of(loaded: Loaded, mode: str, batch: int, target: str) -> Plan:
     return plan
 
 
+def threads_of(target: str, threads: int) -> dict[str, str]:
+    """As variables of the environment. Compiled kernels call BLAS from threads of their own, each for itself."""
+    blas = threads if target == "numpy" else 1
+    return {"NETC_THREADS": str(threads), **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(blas))}
+
+
 def usual_mode(graph: Graph) -> str:
     return "train" if any(output.loss for output in graph.outputs) else "infer"
 

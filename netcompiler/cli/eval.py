@@ -16,7 +16,7 @@ def main(words: Sequence[str]) -> int:
     args = parser.parse_args(words)
     one_thread()
     from runtime.checkpoint import CheckpointError
-    from runtime.data.rows import DataError
+    from runtime.data.faults import DataError
     from runtime.runs import RunError
     from runtime.session import InputError
 

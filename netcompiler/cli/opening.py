@@ -12,6 +12,7 @@ import netcompiler
 from netcompiler import zoo
 from netcompiler.cli import Refusal
 from netcompiler.cli.loading import standard_input
+from netcompiler.cli.named_data import kind_of
 from netcompiler.compilation import Job, stages
 from netcompiler.diagnostics import Diagnostic, SpecError, did_you_mean
 from netcompiler.graph import Graph
@@ -139,27 +140,14 @@ def fields(graph: Graph, data: Data) -> dict[str, str]:
 
 # data on the command line
 
-FOLDERS = {
-    "data_batch_1.bin": "cifar10",
-    "train.bin": "cifar100",
-    "train-images-idx3-ubyte": "mnist",
-    "train-images-idx3-ubyte.gz": "mnist",
-}
-
 
 def data_setting(words: str) -> str:
     """--data KIND, PATH or {KIND: options} as a setting."""
     kind = words.replace("-", "_")  # as the names of sets are often written: fashion-mini
     if words.startswith("{") or kind in DATA:
         return f"train.data={words if words.startswith('{') else kind}"
-    path = Path(words)
-    if path.suffix == ".npz":
-        return f"train.data={flow({'npz': {'path': words}})}"
-    found = next((kind for marker, kind in FOLDERS.items() if (path / marker).is_file()), None)
-    if found:
-        return f"train.data={flow({found: {'path': words}})}"
-    if path.exists():
-        raise Refusal(f"{words} is neither an .npz file nor a folder of MNIST's or CIFAR's files")
+    if found := kind_of(words):
+        return f"train.data={flow(found)}"
     raise Refusal(f"there is no data called `{words}`, and no such file: {did_you_mean(words, DATA) or 'kinds are ' + ', '.join(DATA)}")
 
 

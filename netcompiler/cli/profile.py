@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, arguments, remarks, terminal
-from netcompiler.cli.contestants import plan_of, usual_mode
+from netcompiler.cli.contestants import plan_of, threads_of, usual_mode
 from netcompiler.cli.loading import load
 from netcompiler.diagnostics import SpecError
 from netcompiler.report.columns import as_lines, fit
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from netcompiler.plan import Plan
 
 PROGRAMS = {"train": "step", "infer": "infer"}
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def main(words: Sequence[str]) -> int:
@@ -35,7 +34,7 @@ def main(words: Sequence[str]) -> int:
     except SpecError as error:
         remarks.write(error.diagnostics)
         return FAULTY
-    os.environ.update(dict.fromkeys(THREADS, str(args.threads)))  # before NumPy is there
+    os.environ.update(threads_of(args.target, args.threads))  # before NumPy is there
     for line in _lines(args, _measured(args, plan)):
         print(line)
     return FINE

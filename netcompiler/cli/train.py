@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
     one_thread()
     from runtime.atomic import Unwritten
     from runtime.checkpoint import CheckpointError
-    from runtime.data.rows import DataError
+    from runtime.data.faults import DataError
     from runtime.metrics import FigureError
     from runtime.runs import RunError
     from runtime.session import InputError
@@ -46,9 +46,8 @@ def _parser() -> arguments.Parser:
     parser = arguments.Parser("train", "Train a net as its recipe says. Ctrl-C ends after the step in hand, and --resume goes on there.")
     parser.add_argument("spec", nargs="?", metavar="SPEC", help=arguments.SPEC)
     parser.add_settings()
-    parser.add_argument(
-        "--data", metavar="KIND|PATH", help="digits, fashion_mini, ..., an .npz file, or a folder of MNIST's or CIFAR's files"
-    )
+    parser.add_argument("--data", metavar="KIND|PATH", help=arguments.DATA)
+    parser.add_argument("--on-bad-data", choices=("stop", "skip"), help="what becomes of rows that cannot be read; default: stop")
     parser.add_argument("--epochs", type=arguments.count, metavar="N", help="how often every picture is seen")
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures in a step")
     parser.add_argument("--seed", type=int, metavar="N", help="where all random numbers start")

@@ -111,12 +111,28 @@ class Folder(_Pictures):
 
     example = "data: {folder: {path: flowers, resize: 256}}"
 
-    path: Text = Field(description="the folder")
+    path: Text = Field(description="the folder, or one that holds such folders called train and val")
     test: MaybeText = Field(None, description="a folder of the same form, for validation")
     channels: Annotated[Literal[1, 3], Expect("1 or 3")] = Field(3, description="1 reads pictures in grey, 3 in colour")
 
     def yields(self) -> dict[str, Column]:
         return {"image": self.picture(self.channels, None), "label": Column((), target=True)}
+
+
+class Signals(Data):
+    """A folder with a folder of sounds (WAV) or arrays (.npy, channels first) for each class, numbered in the order of their names.
+
+    What is longer than the net's input is cut to its middle, what is shorter gets zeros around it, up to a factor of 2."""
+
+    example = "data: {signals: {path: speech, test: speech-test}}"
+
+    path: Text = Field(description="the folder, or one that holds such folders called train and val")
+    test: MaybeText = Field(None, description="a folder of the same form, for validation")
+    channels: Count = Field(1, description="channels of a sound")
+    rate: MaybeCount = Field(None, description="samples a second; a sound with another rate is bad data. Without it any")
+
+    def yields(self) -> dict[str, Column]:
+        return {"signal": Column(None), "label": Column((), target=True)}
 
 
 class IDX(_Pictures):
@@ -153,16 +169,21 @@ class _Table(_Pictures):
 
 
 class NPZ(_Table):
-    """Arrays in a NumPy .npz file, one row for each picture; pictures are channels first."""
+    """Arrays in a NumPy .npz file, or .npy files in a folder, one row for each picture; pictures are channels first, uint8 or from 0 to 1.
+    What is not packed stays on the disk, and rows are read when they are wanted."""
 
     example = "data: {npz: digits.npz}"
+
+    path: Text = Field(description="the file or folder, or several files with {first..last} in the name")
+    test: MaybeText = Field(None, description="the same for validation")
 
     inputs: MaybeNames = Field(["x"], description="the arrays that go into the net")
     targets: Names = Field(["y"], description="the arrays to compare with")
 
 
 class CSV(_Table):
-    """A table with a line of names on top. A cell is a number, a class, or the file of a picture, relative to the table."""
+    """A table with a line of names on top. A cell is a number, several with blanks between, a class, or the file of a picture, a
+    sound or an array, relative to the table."""
 
     example = "data: {csv: {path: digits.csv, targets: [digit]}}"
 
@@ -175,7 +196,8 @@ class CSV(_Table):
 
 
 class JSONL(_Table):
-    """A JSON object on each line. A field is a number, a list of them, a class, or the file of a picture, relative to this file."""
+    """A JSON object on each line. A field is a number, a list of them, a class, or the file of a picture, a sound or an
+    array, relative to this file. Boxes and joints are lists of numbers, and taken as they are: let them be shares of the sides."""
 
     example = "data: {jsonl: {path: faces.jsonl, targets: [class, corners]}}"
 

@@ -108,6 +108,9 @@ class Recipe(Options):
     ema: MaybeShare = Field(
         None, description="validate and save a running average of the weights that keeps this share a step, such as 0.9999"
     )
+    on_bad_data: Annotated[Literal["stop", "skip"], Expect("one of stop, skip")] = Field(
+        "stop", description="a row of the data that cannot be read, or has no such class, ends training, or is left out and counted"
+    )
     seed: Whole = Field(0, description="where all random numbers start")
     metrics: Annotated[list[Metric] | None, Expect("a list of top1, top5, mean_iou, mae, rmse")] = Field(
         None, description="what the validation measures beside the loss; without it top1 where there are classes, else mae"

@@ -67,6 +67,7 @@ def _output(output: Output) -> dict[str, Any]:
         "loss": loss.kind if loss else None,
         "options": plain_options(loss) if loss else {},
         "weight": output.weight,
+        "only": output.only,
     }
 
 

@@ -18,8 +18,6 @@ ROUND = 0.5
 PAUSE = 0.05
 """Behind a round, so that the threads of one side sleep when the other begins."""
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
 HERE = Path(__file__).parent
 
 
@@ -37,11 +35,11 @@ class Figures(NamedTuple):
 
 
 class Side:
-    """Begins with a first step. `about` is what it said then."""
+    """Begins with a first step. `about` is what it said then; `settings` are variables of its environment."""
 
-    def __init__(self, command: Sequence[str], job: Mapping[str, Any], folder: Path | None = None) -> None:
+    def __init__(self, command: Sequence[str], job: Mapping[str, Any], settings: Mapping[str, str], folder: Path | None = None) -> None:
         self.said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115, it lives as long as the process
-        self.process = _started(command, _environment(job["threads"]), folder, self.said)
+        self.process = _started(command, _environment(settings), folder, self.said)
         self.rounds: list[float] = []
         self.peak = 0
         try:
@@ -97,6 +95,6 @@ def _started(command: Sequence[str], environment: Mapping[str, str], folder: Pat
         raise SideError(f"{command[0]} cannot be started: {error.strerror}") from None
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, **dict.fromkeys(THREADS, str(threads)), "PYTHONPATH": path}
+    return {**os.environ, **settings, "PYTHONPATH": path}

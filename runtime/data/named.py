@@ -4,75 +4,87 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from runtime.data.idx import labels, pictures, unpacked
-from runtime.data.rows import Array, DataError, Rows, Sets
+from runtime.data import cifar
+from runtime.data.faults import DataError, Faults
+from runtime.data.fields import Table
+from runtime.data.fit import Array
+from runtime.data.folder import read_folders
+from runtime.data.idx import labels, pictures
+from runtime.data.rows import Rows, Sets
 
 FILES = Path(__file__).parent / "files"
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-CIFAR_PICTURE = (3, 32, 32)
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
-def digits(path: str | None) -> Sets:
+def digits(path: str | None, faults: Faults) -> Sets:
     """16 levels of grey above 0, brought to 255."""
-    sets = _embedded("digits", path)
-    return Sets(_brightened(sets[0]), _brightened(sets[1]), DIGITS)
+    return _embedded("digits", path, DIGITS, lambda levels: ((levels.astype(np.uint16) * 255 + 8) // 16).astype(np.uint8))
 
 
-def fashion_mini(path: str | None) -> Sets:
-    return Sets(*_embedded("fashion_mini", path), CLOTHES)
+def fashion_mini(path: str | None, faults: Faults) -> Sets:
+    return _embedded("fashion_mini", path, CLOTHES, lambda images: images)
 
 
-def _embedded(name: str, path: str | None) -> tuple[Rows, Rows]:
+def _embedded(name: str, path: str | None, classes: tuple[str, ...], brightened: Callable[[Array], Array]) -> Sets:
     file = (Path(path) if path else FILES) / f"{name}.npz"
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            train, test = (_rows(arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test"))
+            train, test = (
+                _rows(f"{name}, {part}", brightened(arrays[f"{part}_images"]), arrays[f"{part}_labels"]) for part in ("train", "test")
+            )
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{file} cannot be read: {error}") from None
-    return train, test
+    return Sets(train, test, classes)
 
 
-def _brightened(rows: Rows) -> Rows:
-    levels = rows.fields["image"].astype(np.uint16)
-    return _rows(((levels * 255 + 8) // 16).astype(np.uint8), rows.fields["label"])
-
-
-def _rows(images: Array, classes: Array) -> Rows:
-    return Rows({"image": images, "label": classes})
+def _rows(name: str, images: Array, classes: Array) -> Rows:
+    return Rows({"image": Table(name, images), "label": Table(name, classes)})
 
 
 # sets in folders
 
 
-def mnist(path: str | None) -> Sets:
-    return _idx_folder(folder("mnist", path, "train-images-idx3-ubyte"), DIGITS)
+def of_idx(name: str, classes: tuple[str, ...], more: tuple[Path, ...], path: str | None, faults: Faults) -> Sets:
+    home = folder(name, path, "train-images-idx3-ubyte", *more)
+    return Sets(idx_rows(home / "train-images-idx3-ubyte"), idx_rows(home / "t10k-images-idx3-ubyte"), classes)
 
 
-def fashion_mnist(path: str | None) -> Sets:
-    return _idx_folder(folder("fashion_mnist", path, "train-images-idx3-ubyte", Path("/usr/share/datasets/fashion-mnist")), CLOTHES)
+def idx_rows(images: Path, classes: Path | None = None) -> Rows:
+    """A file of pictures, and the file of their class numbers, which published sets have under a like name."""
+    classes = classes or images.with_name(images.name.replace("images-idx3", "labels-idx1"))
+    return _rows(str(images), pictures(_packed_or_not(images)), labels(_packed_or_not(classes)))
 
 
-def cifar10(path: str | None) -> Sets:
-    home = folder("cifar10", path, "test_batch.bin")
-    train = [_cifar(home / f"data_batch_{number}.bin", 1) for number in range(1, 6)]
-    return Sets(_joined(train), _cifar(home / "test_batch.bin", 1))
+def _packed_or_not(path: Path) -> Path:
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.exists() and not path.exists() else path
 
 
-def cifar100(path: str | None) -> Sets:
-    home = folder("cifar100", path, "train.bin")
-    return Sets(_cifar(home / "train.bin", 2), _cifar(home / "test.bin", 2))
+def cifar10(path: str | None, faults: Faults) -> Sets:
+    return cifar.cifar10(folder("cifar10", path, "test_batch.bin"))
+
+
+def cifar100(path: str | None, faults: Faults) -> Sets:
+    return cifar.cifar100(folder("cifar100", path, "train.bin"))
+
+
+def imagenet(path: str | None, faults: Faults) -> Sets:
+    home = folder("imagenet", path, "train")
+    return read_folders(home / "train", home / "val", faults)
 
 
 def folder(name: str, path: str | None, marker: str, *more: Path) -> Path:
     """Where a set lies: the first folder that holds one of its files."""
     places = [Path(path)] if path else list(_usual(name, *more))
     for place in places:
-        if any((place / f"{marker}{ending}").is_file() for ending in ("", ".gz")):
+        if any((place / f"{marker}{ending}").exists() for ending in ("", ".gz")):
             return place
     looked = ", ".join(map(str, places))
     hint = (
@@ -89,39 +101,12 @@ def _usual(name: str, *more: Path) -> Iterator[Path]:
     yield from more
 
 
-def _idx_folder(home: Path, classes: tuple[str, ...]) -> Sets:
-    def part(name: str) -> Rows:
-        return _rows(
-            pictures(_packed_or_not(home / f"{name}-images-idx3-ubyte")), labels(_packed_or_not(home / f"{name}-labels-idx1-ubyte"))
-        )
-
-    return Sets(part("train"), part("t10k"), classes)
-
-
-def _packed_or_not(path: Path) -> Path:
-    packed = path.with_name(f"{path.name}.gz")
-    return packed if packed.exists() and not path.exists() else path
-
-
-def _cifar(path: Path, marks: int) -> Rows:
-    """Rows of class numbers, the last of them the finest, and 3,072 bytes of colour planes."""
-    content = np.frombuffer(unpacked(path), np.uint8)
-    row = marks + int(np.prod(CIFAR_PICTURE))
-    if not len(content) or len(content) % row:
-        raise DataError(f"{path} is cut short: {len(content):,} bytes are not rows of {row:,}")
-    rows = content.reshape(-1, row)
-    return _rows(rows[:, marks:].reshape(-1, *CIFAR_PICTURE), rows[:, marks - 1])
-
-
-def _joined(parts: list[Rows]) -> Rows:
-    return Rows({name: np.concatenate([part.fields[name] for part in parts]) for name in parts[0].fields})
-
-
-SETS: dict[str, Callable[[str | None], Sets]] = {
+SETS: dict[str, Callable[[str | None, Faults], Sets]] = {
     "digits": digits,
     "fashion_mini": fashion_mini,
-    "mnist": mnist,
-    "fashion_mnist": fashion_mnist,
+    "mnist": partial(of_idx, "mnist", DIGITS, ()),
+    "fashion_mnist": partial(of_idx, "fashion_mnist", CLOTHES, (DEBIAN,)),
     "cifar10": cifar10,
     "cifar100": cifar100,
+    "imagenet": imagenet,
 }

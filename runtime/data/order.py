@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from runtime.data.rows import Array
+from runtime.data.fit import Array
 from runtime.kernels.numpy.philox import philox
 
 

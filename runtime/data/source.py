@@ -2,54 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 import numpy as np
 
-from runtime.data.archive import read_npz
-from runtime.data.idx import labels, pictures
-from runtime.data.named import SETS
-from runtime.data.rows import Array, DataError, Rows, Sets
+from runtime.data.faults import DataError, Faults
+from runtime.data.fields import Table
+from runtime.data.fit import Array
+from runtime.data.folder import read_folders, read_signals
+from runtime.data.lists import read_csv, read_jsonl
+from runtime.data.named import SETS, idx_rows
+from runtime.data.npz import read_npz
+from runtime.data.rows import Rows, Sets
+from runtime.data.shards import named, read_shards
 from runtime.data.wanted import Wanted
 from runtime.initial import stream
 
-if TYPE_CHECKING:
-    from netcompiler.recipe import Data
-    from netcompiler.recipe.data import IDX, NPZ, Synthetic
-
-READABLE = (*SETS, "idx", "npz", "synthetic")
+Wants = Mapping[str, Wanted]
 
 
-def read(data: Data, wanted: Mapping[str, Wanted], seed: int) -> Sets:
-    """`wanted` are the fields that the net needs; made-up data has their shapes."""
+def read(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    """`data` are the options of a kind. `wanted` are the fields that a net needs; without a net it is empty, and all are read."""
     if data.kind in SETS:
-        return SETS[data.kind](getattr(data, "path", None))
-    match data.kind:
-        case "idx":
-            return _idx(cast("IDX", data))
-        case "npz":
-            return _npz(cast("NPZ", data), list(wanted))
-        case "synthetic":
-            return _synthetic(cast("Synthetic", data), wanted, seed)
-    raise DataError(f"data of the kind {data.kind} cannot be read yet; what can be: {', '.join(READABLE)}")
+        return SETS[data.kind](data.path, faults)
+    return READERS[data.kind](data, wanted, seed, faults)
 
 
-def _idx(data: IDX) -> Sets:
-    train = Rows({"image": pictures(Path(data.images)), "label": labels(Path(data.labels))})
-    if data.test_images is None or data.test_labels is None:
-        return Sets(train, None)
-    return Sets(train, Rows({"image": pictures(Path(data.test_images)), "label": labels(Path(data.test_labels))}))
+def _names(data: Any, wanted: Wants) -> list[str]:
+    return list(wanted) or [*data.inputs, *data.targets]
 
 
-def _npz(data: NPZ, names: list[str]) -> Sets:
-    return Sets(read_npz(Path(data.path), names), read_npz(Path(data.test), names) if data.test else None)
+def _masks(wanted: Wants) -> set[str]:
+    """Fields with a class for each position."""
+    return {name for name, want in wanted.items() if want.classes and want.shape}
 
 
-def _synthetic(data: Synthetic, wanted: Mapping[str, Wanted], seed: int) -> Sets:
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name else None
+
+
+def _folder(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    return read_folders(Path(data.path), _path(data.test), faults, data.channels)
+
+
+def _signals(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    return read_signals(Path(data.path), _path(data.test), faults, data.channels, data.rate)
+
+
+def _idx(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    train = idx_rows(Path(data.images), Path(data.labels))
+    return Sets(train, idx_rows(Path(data.test_images), Path(data.test_labels)) if data.test_images else None)
+
+
+def _npz(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    names = _names(data, wanted)
+    return Sets(read_npz(named(data.path), names), read_npz(named(data.test), names) if data.test else None)
+
+
+def _csv(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    return read_csv(data.path, data.test, data.inputs, data.targets, data.delimiter, _masks(wanted), faults)
+
+
+def _jsonl(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    return read_jsonl(data.path, data.test, _names(data, wanted), _masks(wanted), faults)
+
+
+def _shards(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    return read_shards(data.path, data.test, _names(data, wanted), _masks(wanted), data.count, faults)
+
+
+def _synthetic(data: Any, wanted: Wants, seed: int, faults: Faults) -> Sets:
+    if not wanted:
+        raise DataError("made-up data has the shapes of a net: there is nothing to see without one")
+
     def part(name: str, count: int) -> Rows:
-        return Rows({field: _made_up(want, count, data.classes, stream(f"{name} {field}", seed)) for field, want in wanted.items()})
+        made = {field: _made_up(want, count, data.classes, stream(f"{name} {field}", seed)) for field, want in wanted.items()}
+        return Rows({field: Table(f"synthetic {field}", array) for field, array in made.items()})
 
     return Sets(part("train", data.count), part("test", max(1, data.count // 4)))
 
@@ -58,3 +88,15 @@ def _made_up(want: Wanted, count: int, classes: int | None, random: np.random.Ge
     if want.classes:
         return random.integers(0, min(classes or want.classes, want.classes), (count, *want.shape), np.int32)
     return random.standard_normal((count, *want.shape), np.float32)
+
+
+READERS: dict[str, Callable[[Any, Wants, int, Faults], Sets]] = {
+    "folder": _folder,
+    "signals": _signals,
+    "idx": _idx,
+    "npz": _npz,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "shards": _shards,
+    "synthetic": _synthetic,
+}

@@ -1,10 +1,11 @@
 """Every case of the table of layers, and small nets of all losses, in PyTorch as `netc bench` builds them: two steps of training.
 
-Needs netc and PyTorch in one interpreter; says what PyTorch lacks, and fails where the losses are apart.
+Needs netc and PyTorch in one interpreter, as the extra `peers` has them; says what PyTorch lacks, and fails where losses are apart.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,6 @@ import netcompiler
 from netcompiler.cli import bench_side
 from netcompiler.cli.contestants import job_of_peer, noisy
 from runtime.bench.contest import apart
-from runtime.bench.peer import torch_run
 from runtime.bench.peer.serving import Unable
 
 LOSSES = [
@@ -45,11 +45,16 @@ def difference(text: str, rows: int, folder: str) -> float:
     assert loaded.graph, [d.message for d in loaded.errors]
     common = {"mode": "train", "batch": rows, "target": "numpy", "tensors": f"{folder}/tensors", "noisy": noisy(loaded.graph)}
     ours = bench_side.begin({**common, "spec": "-", "settings": [], "text": text})
+    from runtime.bench.peer import torch_run
+
     theirs = torch_run.run({**job_of_peer(loaded.graph, loaded.recipe, common), "variant": "eager"})
     return max(map(apart, ours.about["first"], theirs.about["first"]))
 
 
 def main() -> int:
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not in this environment, so its layers are not compared: pip install -e '.[peers]'")
+        return 0
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for title, text, rows in specs():

@@ -64,10 +64,10 @@ def as_layer(entry: Mapping[str, Any]) -> Layer:
     return Layer(**{**entry, "windows": [Window(*window) for window in entry["windows"]]})
 
 
-def loss_of(net: Mapping[str, Any], values: Sequence[Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-    """The losses of all outputs, added by weight."""
-    outputs = zip(net["outputs"], values, strict=True)
-    terms = [o["weight"] * LOSSES[o["loss"]](o["options"], y, targets[o["name"]]) for o, y in outputs if o["loss"]]
+def loss_of(net: Mapping[str, Any], values: Sequence[Tensor], targets: Mapping[str, Tensor], training: bool = True) -> Tensor:
+    """The losses of all outputs, added by weight; outside training without those that only training has."""
+    outputs = [(o, y) for o, y in zip(net["outputs"], values, strict=True) if o["loss"] and (training or o["only"] != "train")]
+    terms = [o["weight"] * LOSSES[o["loss"]](o["options"], y, targets[o["name"]]) for o, y in outputs]
     return torch.stack(terms).sum() if len(terms) > 1 else terms[0]
 
 

@@ -28,8 +28,8 @@ def run(job: dict[str, Any]) -> Side:
             tensor.copy_(given.pop(name))
     inputs = [given[f"in.{name}"] for name in job["net"]["inputs"]]
     if job["variant"] == "channels_last":
-        layout = FORMATS[inputs[0].dim()]
-        net, inputs = net.to(memory_format=layout), [x.contiguous(memory_format=layout) for x in inputs]
+        net = net.to(memory_format=FORMATS[inputs[0].dim()])
+        inputs = [x.contiguous(memory_format=FORMATS[x.dim()]) if x.dim() in FORMATS else x for x in inputs]
     model = compiled(net) if job["variant"] == "compile" else net
     about = {"name": f"PyTorch {torch.__version__}"}
     if job["mode"] == "infer":
@@ -88,6 +88,6 @@ def measured(net: Net, job: dict[str, Any], inputs: list[Tensor], targets: dict[
     """The loss without noise, as in inference."""
     net.eval()
     with torch.no_grad():
-        loss = float(loss_of(job["net"], net(*inputs), targets))
+        loss = float(loss_of(job["net"], net(*inputs), targets, training=False))
     net.train()
     return loss

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.data.fit import Array
 from runtime.data.idx import labels, pictures
-from runtime.data.rows import Array
 
 HERE = Path(__file__).parent
 DIGITS_APART = 6

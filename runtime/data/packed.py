@@ -1,0 +1,76 @@
+"""Where the bytes of rows are: in files of their own, or in parts of larger ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from runtime.data.faults import BadRow
+
+
+class Files:
+    """A file for each row, named by its path in a folder."""
+
+    def __init__(self, home: Path, paths: Sequence[str]) -> None:
+        self.home = str(home)
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def where(self, place: int) -> str:
+        return os.path.join(self.home, self.paths[place])
+
+    def content(self, place: int) -> bytes:
+        try:
+            with open(self.where(place), "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise BadRow(f"it cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise BadRow(f"that is no name of a file: {error}") from None
+
+
+class Member(NamedTuple):
+    """A file in an archive."""
+
+    archive: Path
+    name: str
+    begin: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.archive}: {self.name}"
+
+
+class Members:
+    """A file in an archive for each row."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def where(self, place: int) -> str:
+        return str(self.members[place])
+
+    def content(self, place: int) -> bytes:
+        return content(self.members[place])
+
+
+def content(member: Member) -> bytes:
+    """Bytes that are read from their place, by any thread: nothing is unpacked to the disk."""
+    try:
+        handle = os.open(member.archive, os.O_RDONLY)
+        try:
+            found = os.pread(handle, member.size, member.begin)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise BadRow(f"it cannot be read: {error.strerror}") from None
+    if len(found) != member.size:
+        raise BadRow("the archive ends inside of it")
+    return found
