@@ -32,6 +32,8 @@ CASES: dict[str, tuple[int, tuple[int, ...], int, int, Window, int]] = {
     "many groups": (2, (5, 5), 12, 12, THREE, 6),
     "signal": (3, (9,), 3, 17, (Axis(4, 2, 1, 1),), 1),
     "volume": (2, (4, 3, 5), 2, 3, (Axis(2, 1, 1, 1), Axis(3, 2, 1, 1), Axis(2, 2, 1, 1)), 1),
+    "cells left out": (2, (9, 9), 3, 5, (Axis(2, 3, -1, -1), Axis(2, 3, -1, -2)), 1),
+    "wide": (1, (3, 40), 3, 50, (Axis(3, 1, 1, 1), Axis(7, 1, 3, 3)), 1),
     "few weights, many cells": (3, (40, 40), 2, 3, THREE, 1),
 }
 cases = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
@@ -97,6 +99,25 @@ def test_products_of_rows(case: Any, lie: Any) -> None:
     close(y, oracle("conv", y.shape, x, w, **how))
     close(dx, oracle("conv_dx", x.shape, dy, w, **how, size=x.shape[1:-1]))
     close(dw, oracle("conv_dw", w.shape, x, dy, **how))
+
+
+BANDS = ["one pixel and padding", "narrow", "3x3", "few weights, many cells", "signal", "stride", "cells left out", "volume", "wide"]
+
+
+@pytest.mark.parametrize("name", BANDS)
+@pytest.mark.parametrize("lie", [np.ascontiguousarray, pitched])
+def test_bands(name: str, lie: Any) -> None:
+    (x, w, dy), (*_, window, groups) = operands(CASES[name]), CASES[name]
+    how = {"window": window, "groups": groups}
+    y, dx = lie(np.full_like(dy, np.nan)), lie(np.full_like(x, np.nan))
+    run("conv_bands", y, lie(x), w, **how, packed=packed(w, "rows", groups))
+    close(y, oracle("conv", y.shape, x, w, **how))
+    dw = np.full_like(w, np.nan)
+    run("conv_dw_bands", dw, lie(x), lie(dy), **how)
+    close(dw, oracle("conv_dw", w.shape, x, dy, **how))
+    if all(axis.stride == 1 for axis in window):
+        run("conv_dx_bands", dx, lie(dy), w, **how, size=x.shape[1:-1], packed=packed(w, "rows_dx", groups))
+        close(dx, oracle("conv_dx", x.shape, dy, w, **how, size=x.shape[1:-1]))
 
 
 A, B, C, D = map(operand, range(4))

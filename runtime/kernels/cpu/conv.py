@@ -7,6 +7,8 @@ from itertools import product as every
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array
+from runtime.kernels.cpu.bands import band, banded
+from runtime.kernels.cpu.bands_outer import outer_bands
 from runtime.kernels.cpu.cells import Sides, Tap
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.finish import Behind, Finishing, plain
@@ -40,17 +42,33 @@ def conv_dx_product(
     for phase in every(*(range(min(a.stride, n)) for a, n in zip(window, size, strict=True))):
         cells = tuple(-(-(n - begin) // a.stride) for n, begin, a in zip(size, phase, window, strict=True))
         sides = Sides(cells, (1,) * len(cells), y.shape[1:-1], y.strides[1:-1])
-        met = [Tap(delta, i) for i, tap in enumerate(taps) if (delta := _met(phase, tap, window)) is not None]
+        met = [Tap(delta, i) for i, tap in enumerate(reversed(taps)) if (delta := _met(phase, tap, window)) is not None]
         channels, spread = Channels(outer, inner, len(taps)), Spread(phase, strides)
         yield product(operands, sides, met, _groups(groups, outer, packed), channels, spread, Finishing(behind or plain(x)))
+
+
+def conv_bands(y: Array, x: Array, w: Array, *, window: Window, groups: int, packed: Array, behind: Behind | None = None) -> Iterator[Step]:
+    yield banded(packed, band(x, window, y.shape[1:-1]), window[-1].kernel * x.shape[-1], len(w), Finishing(behind or plain(y)))
+
+
+def conv_dx_bands(
+    x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int], packed: Array, behind: Behind | None = None
+) -> Iterator[Step]:
+    """With stride 1: the convolution of y with the taps turned round, as they are packed."""
+    turned = [axis._replace(low=axis.extent - 1 - axis.low, high=axis.extent - 1 - axis.high) for axis in window]
+    yield banded(packed, band(y, turned, size), window[-1].kernel * y.shape[-1], x.shape[-1], Finishing(behind or plain(x)))
 
 
 def conv_dw_product(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
     outer, inner = w.shape[0] // groups, w.shape[-1]
     sides = Sides(y.shape[1:-1], tuple(a.stride for a in window), x.shape[1:-1], x.strides[1:-1])
     size = w.nbytes // groups
-    operands = Outer(x.ctypes.data, y.ctypes.data, w.ctypes.data, len(x), x.strides[0], y.strides[-2], inner * FLOAT, outer * FLOAT, size)
-    yield from outer_product(operands, sides, _reads(window), groups, inner, outer)
+    operands = Outer(x.ctypes.data, y.ctypes.data, len(x), x.strides[0], y.strides[-2], inner * FLOAT, outer * FLOAT, size)
+    yield from outer_product(w, operands, sides, _reads(window), groups, inner, outer)
+
+
+def conv_dw_bands(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
+    yield from outer_bands(w, y, band(x, window, y.shape[1:-1]), window[-1].kernel * x.shape[-1])
 
 
 def _reads(window: Window) -> list[Tap]:

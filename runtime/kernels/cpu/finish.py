@@ -78,6 +78,18 @@ class Writer:
             number = self.code.b.fptrunc(self.code.b.bitcast(bits, ir.DoubleType()), ir.FloatType())
             return self.code.splat(number, LANES)
 
+    def block(self, sums: Sequence[ir.Value], cells: Sequence[Sequence[Number]], own: Number, outer: Number, limit: Number | None) -> None:
+        """Row by row vectors of sums; `cells` are the addresses of the rows in all that lies cell by cell. The first channel is
+        `own` there, and `outer` of all; with a `limit` the last vector ends before that channel."""
+        code, rows = self.code, len(cells[0])
+        columns = len(sums) // rows
+        for j in range(columns):
+            channel = code.add(own, j * LANES)
+            mask = code.mask(code.sub(limit, channel), LANES) if limit is not None and j == columns - 1 else None
+            for r in range(rows):
+                at = [code.at(each[r], channel, dtype) for each, dtype in zip(cells, self.finish.cells, strict=True)]
+                self.write(sums[r * columns + j], at, code.add(outer, j * LANES), mask)
+
     def write(self, sums: ir.Value, cells: Sequence[Number], channel: Number, mask: ir.Value | None) -> None:
         """A vector of sums; `cells` are the addresses of its first channel in all that lies cell by cell."""
         results = len(self.finish.results)

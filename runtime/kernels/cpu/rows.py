@@ -15,7 +15,7 @@ from llvmlite import ir
 
 from netcompiler.plan import PANEL
 from runtime.arrays import Array
-from runtime.kernels.cpu.block import Sums, accumulate, zeros
+from runtime.kernels.cpu.block import accumulate, zeros
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
@@ -225,20 +225,10 @@ def _blocks(kernel: _Kernel, columns: int, part: bool, rows: _Rows, panel: ir.Va
             right = code.add(weights, kernel.walk.weights(tap.i))
             tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL)
         cells = [_row_addresses(code, here, code.add(taps, i)) for i in range(len(kernel.dtypes))]
-        _finished(kernel, tap.result, cells, channel, rows.group, part)
+        outer = code.add(code.mul(rows.group, code.arg(OUTER)), channel)
+        kernel.writer.block(tap.result, cells, channel, outer, code.arg(OUTER) if part else None)
 
 
 def _row_addresses(code: Code, here: Number, number: Number) -> list[ir.Value]:
     at = code.at(here, code.mul(number, ROWS), "i64")
     return [code.load(code.at(at, r, "i64"), "i64") for r in range(ROWS)]
-
-
-def _finished(kernel: _Kernel, sums: Sums, cells: Sequence[Sequence[Number]], channel: Number, group: Number, part: bool) -> None:
-    code, columns = kernel.code, len(sums) // ROWS
-    for j in range(columns):
-        own = code.add(channel, j * LANES)
-        mask = code.mask(code.sub(code.arg(OUTER), own), LANES) if part and j == columns - 1 else None
-        outer = code.add(code.mul(group, code.arg(OUTER)), own)
-        for r in range(ROWS):
-            at = [code.at(rows[r], own, dtype) for rows, dtype in zip(cells, kernel.dtypes, strict=True)]
-            kernel.writer.write(sums[r * columns + j], at, outer, mask)
