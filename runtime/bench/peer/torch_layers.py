@@ -6,40 +6,17 @@ import math
 import operator
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from .serving import Unable
+from .torch_forms import crop, downsample, pad, slice_, softmax, upsample
 from .torch_formula import written
-from .torch_windows import Function, Window, padded, pooling, sliding
-
-
-class Layer(NamedTuple):
-    """As net_data() of the compiler describes it; `x` is the shape of the first input, `y` of the output, channels first."""
-
-    name: str
-    kind: str
-    options: dict[str, Any]
-    inputs: list[int]
-    x: list[int]
-    y: list[int]
-    windows: list[Window]
-    parameters: dict[str, list[int]]
-    fixed: list[str]
-    formula: Any
-    in_place: bool
-
-    @property
-    def sides(self) -> int:
-        return len(self.x) - 1
-
-    def option(self, name: str) -> list[Any]:
-        """A number for each side."""
-        value = self.options[name]
-        return value if isinstance(value, list) else [value] * self.sides
+from .torch_layer import Layer
+from .torch_windows import Function, padded, pooling, sliding
 
 
 def function(layer: Layer) -> Function:
@@ -169,62 +146,6 @@ def drop_path(layer: Layer) -> Function:
         return x * (torch.rand(len(x), *[1] * (x.dim() - 1)) >= rate) / (1 - rate) if own.training else x
 
     return dropped
-
-
-# form
-
-
-def upsample(layer: Layer) -> Function:
-    stride, mode = layer.option("stride"), layer.options["mode"]
-    if mode == "nearest":
-        return lambda own, x: F.interpolate(x, scale_factor=stride, mode="nearest")
-    if mode == "bilinear":
-        order = {1: "linear", 2: "bilinear", 3: "trilinear"}[layer.sides]
-        return lambda own, x: F.interpolate(x, scale_factor=stride, mode=order, align_corners=False)
-
-    def apart(own: Any, x: Tensor) -> Tensor:
-        y = x.new_zeros(len(x), *layer.y)
-        y[(..., *(slice(None, None, s) for s in stride))] = x
-        return y
-
-    return apart
-
-
-def downsample(layer: Layer) -> Function:
-    cut = (..., *(slice(None, None, s) for s in layer.option("stride")))
-    return lambda own, x: x[cut]
-
-
-def pad(layer: Layer) -> Function:
-    margins = [end for low_high in reversed(_margins(layer)) for end in low_high]
-    return lambda own, x: F.pad(x, margins)
-
-
-def crop(layer: Layer) -> Function:
-    cut = (slice(None), *(slice(low, n - high) for n, (low, high) in zip(layer.x, _margins(layer), strict=True)))
-    return lambda own, x: x[cut]
-
-
-def _margins(layer: Layer) -> list[list[int]]:
-    ends = [layer.options.get("channels", 0), *layer.option("sides")]
-    return [end if isinstance(end, list) else [end, end] for end in ends]
-
-
-def slice_(layer: Layer) -> Function:
-    o = layer.options
-    cut = (slice(None),) * _axis(layer) + (slice(o["begin"], o["end"], o["step"]),)
-    return lambda own, x: x[cut]
-
-
-def softmax(layer: Layer) -> Function:
-    if layer.options["axis"] is None:
-        return lambda own, x: x.flatten(1).softmax(1).view(x.shape)
-    return lambda own, x: x.softmax(_axis(layer))
-
-
-def _axis(layer: Layer) -> int:
-    axis = layer.options["axis"]
-    return 1 if axis == "channels" else 2 + int(axis)
 
 
 # joins

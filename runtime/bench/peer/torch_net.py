@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .torch_layers import Layer, function
+from .torch_layer import Layer
+from .torch_layers import function
 from .torch_losses import LOSSES
 from .torch_windows import Window
 
