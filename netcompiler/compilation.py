@@ -28,6 +28,7 @@ from netcompiler.passes.why import Why, silent
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from netcompiler.source import Place, Source
+from netcompiler.targets import AUTO, TARGETS, best
 from netcompiler.tensors import spared
 from netcompiler.verify import verify
 
@@ -155,20 +156,21 @@ def compile(
     spec: str,
     mode: str = "train",
     batch: int = 0,
-    target: str = "numpy",
+    target: str = AUTO,
     dtype: str = "float32",
     settings: Mapping[str, object] | None = None,
 ) -> Plan:
     """The plan of a spec. Without `batch` it is the recipe's, or 1; where a step accumulates, the plan is for a part of it."""
     _known("mode", mode, MODES)
     _known("dtype", dtype, DTYPES)
+    _known("target", target, (AUTO, *TARGETS))
     loaded = load(spec, [f"{key}={_text(value)}" for key, value in (settings or {}).items()])
     if loaded.errors or loaded.graph is None:
         raise SpecError(*loaded.errors)
     batch = batch or (loaded.recipe.batch if loaded.recipe else 1)
     if mode == "train" and loaded.recipe:
         batch = -(-batch // loaded.recipe.accumulate)
-    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[dtype])
+    job = Job(loaded.graph, loaded.recipe, mode, batch, best(DTYPES[dtype]) if target == AUTO else target, DTYPES[dtype])
     with uncollected():
         *_, (_, plan) = stages(job)
     return plan

@@ -129,7 +129,7 @@ def _words(instruction: Instruction, homes: Homes) -> Iterator[str]:
     for key, value in instruction.attributes.items():
         if text := ATTRIBUTES[key](value, instruction) if key in ATTRIBUTES else f"{key}={_value(value)}":
             yield text
-    if instruction.kernel not in ("", "body", instruction.op):
+    if instruction.kernel not in ("", "body", instruction.core.op):
         yield instruction.kernel
     if instruction.algorithm:
         yield instruction.algorithm
@@ -202,7 +202,7 @@ def _value(value: Any) -> str:
 
 
 ATTRIBUTES: Mapping[str, Callable[[Any, Instruction], str]] = {
-    **dict.fromkeys(("shape", "dtype", "size", "rows", "columns", "ta", "tb", "begin", "end", "step", "high", "interior"), _nothing),
+    **dict.fromkeys(("shape", "dtype", "size", "rows", "columns", "ta", "tb", "begin", "end", "step", "high", "interior", "form", "elements"), _nothing),
     "axes": _axes,
     "axis": lambda axis, instruction: _axes([axis], instruction),
     "order": _axes,

@@ -29,7 +29,7 @@ def plan(name: str) -> Plan:
     here = Path.cwd()
     os.chdir(FOLDER)  # so that origins read `residual.yaml:5`
     try:
-        return compile(spec, mode, batch=2)
+        return compile(spec, mode, batch=2, target="numpy")
     finally:
         os.chdir(here)
 

@@ -147,7 +147,7 @@ def test_check_tells_exactly_what_a_session_takes(ask) -> None:
     _, out, _ = ask("check", RESIDUAL, "--plan", "--batch", "4", "--format", "json")
     told = json.loads(out)["totals"]["memory"]["plan"]
     for key, mode in (("inference", "infer"), ("training", "train")):
-        plan = compile(RESIDUAL, mode, batch=4)
+        plan = compile(RESIDUAL, mode, batch=4, target="numpy")
         held = sum(array.nbytes for array in runtime.open(plan).binding.memory.values())
         assert sum(told[key].values()) == held == sum(plan.segments.values())
 

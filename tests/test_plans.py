@@ -60,7 +60,7 @@ def passes(tmp_path: Path, text: str, program: str = "gradients") -> tuple[list[
     """What reads or writes a value of the size of a layer's output, forward and backward; products and pools aside."""
     path = tmp_path / "passes.yaml"
     path.write_text(text, encoding="utf-8")
-    made = compile(str(path), "infer" if program == "infer" else "train")
+    made = compile(str(path), "infer" if program == "infer" else "train", target="numpy")
     verify(made)
     return halves(made, program)
 

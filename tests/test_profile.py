@@ -101,7 +101,7 @@ def test_the_command(mode: str, halves: bool, capsys: pytest.CaptureFixture[str]
     assert main(["profile", str(spec), "--mode", mode, "--batch", "2", "--runs", "1", "--threads", "1", "--top", "3"]) == 0
     out = capsys.readouterr().out
     assert re.search(
-        rf"{'a training step' if mode == 'train' else 'an inference'}, batch 2, float32 on numpy: [0-9.]+ ms in [0-9]+ instructions", out
+        rf"{'a training step' if mode == 'train' else 'an inference'}, batch 2, float32 on cpu: [0-9.]+ ms in [0-9]+ instructions", out
     )
     assert ("backward" in out) == halves
     layers, instructions = out.split("\n\n")[1:]

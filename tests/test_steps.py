@@ -155,7 +155,7 @@ def test_accumulation_is_a_larger_batch(rule: str, rows: int) -> None:
 
 
 def test_the_plan_of_a_part() -> None:
-    assert compile("lenet", batch=10, settings={"train.accumulate": 4}).batch == 3
+    assert compile("lenet", batch=10, target="numpy", settings={"train.accumulate": 4}).batch == 3
 
 
 def test_frozen_layers_stay() -> None:

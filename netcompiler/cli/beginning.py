@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import version
 from netcompiler.cli.opening import Opened, check_runnable, data_setting, open_spec, scaling, settings_of
+from netcompiler.cli.target import told
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
 from netcompiler.recipe import Recipe
@@ -47,15 +48,16 @@ def ready(args: argparse.Namespace) -> Ready:
 
     opened = opened_by(args)
     check_runnable(opened.recipe)
-    plan = opened.plan()
+    plan = opened.plan(args.target)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(), args)
-    session = Session(plan, opened.recipe.seed)
+    with told():
+        session = Session(plan, opened.recipe.seed)
     rows = old_weights(session, opened.recipe)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))
-    heading = heading_of(opened, material, [*rows, ("into", str(run.folder))])
-    return Ready(opened, material, trainer, run, about(opened, keeping), source(opened, plan, material), heading)
+    heading = heading_of(opened, plan.target, material, [*rows, ("into", str(run.folder))])
+    return Ready(opened, material, trainer, run, about(opened, plan.target, keeping), source(opened, plan, material), heading)
 
 
 def opened_by(args: argparse.Namespace) -> Opened:
@@ -104,7 +106,7 @@ def write_resolved(run: Run, opened: Opened, to: str) -> None:
     run.write(to, expansion.as_text(opened.graph, opened.recipe, opened.settings))
 
 
-def about(opened: Opened, keeping: Keeping) -> dict[str, Any]:
+def about(opened: Opened, target: str, keeping: Keeping) -> dict[str, Any]:
     """What is needed to find the same net again, and what a reader wants to know."""
     return {
         "netc": version(),
@@ -112,7 +114,7 @@ def about(opened: Opened, keeping: Keeping) -> dict[str, Any]:
         "spec": _again(opened),
         "variant": opened.graph.variant,
         "settings": list(opened.settings),
-        "target": "numpy",
+        "target": target,
         "precision": "fp32",
         "batch": opened.recipe.batch,
         "seed": opened.recipe.seed,
@@ -144,12 +146,12 @@ def _again(opened: Opened) -> str:
     return str(Path(name).resolve()) if beside and name != "-" else "spec.yaml"
 
 
-def heading_of(opened: Opened, material: Material, more: list[tuple[str, str]]) -> str:
+def heading_of(opened: Opened, target: str, material: Material, more: list[tuple[str, str]]) -> str:
     assert opened.recipe.data
     have, need = "x".join(map(str, material.shape)), "x".join(map(str, opened.graph.inputs[0].shape))
     size = need if have == need else f"{have} made {need}"
     rows = [
-        (name(opened), f"{totals(opened.graph).params:,} parameters, fp32 on numpy, batch {opened.recipe.batch}"),
+        (name(opened), f"{totals(opened.graph).params:,} parameters, fp32 on {target}, batch {opened.recipe.batch}"),
         (opened.recipe.data.kind, f"{len(material.train):,} pictures to train on, {len(material.test):,} to validate on, {size}"),
         *more,
     ]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, one_thread, reopened
+from netcompiler.cli.target import told
+from netcompiler.targets import AUTO
 
 
 def main(words: Sequence[str]) -> int:
@@ -44,8 +46,9 @@ def _evaluate(name: str, data: str | None) -> int:
     summary = run.summary()
     opened = reopened(run.folder, summary, data)
     tensors, scales = checkpoint.load(run.weights())
-    plan = opened.plan()
-    session = Session(plan, opened.recipe.seed)
+    plan = opened.plan(summary.get("target", AUTO))
+    with told():
+        session = Session(plan, opened.recipe.seed)
     session.load(tensors)
     test = to_test(plan, opened.recipe, opened.fields(), scales)
     found = evaluate(session, test)

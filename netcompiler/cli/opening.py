@@ -13,6 +13,7 @@ from netcompiler import zoo
 from netcompiler.cli import Refusal
 from netcompiler.cli.loading import standard_input
 from netcompiler.cli.named_data import kind_of
+from netcompiler.cli.target import chosen
 from netcompiler.compilation import Job, stages
 from netcompiler.diagnostics import Diagnostic, SpecError, did_you_mean
 from netcompiler.graph import Graph
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from netcompiler.passes.select import Facts
     from netcompiler.plan import Plan
 
-TARGETS = ("auto", "numpy")
 PRECISIONS = ("fp32", "exact")
 
 
@@ -62,11 +62,11 @@ class Opened:
         assert self.recipe.data
         return fields(self.graph, self.recipe.data)
 
-    def plan(self, facts: Facts | None = None) -> Plan:
+    def plan(self, target: str, facts: Facts | None = None) -> Plan:
         """The plan to train with, for the recipe's batch or a part of it; `facts` are what was measured before."""
         batch = -(-self.recipe.batch // self.recipe.accumulate)
         try:
-            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, "numpy", "f32", facts or {}))
+            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, chosen(target), "f32", facts or {}))
         except SpecError as error:
             raise Faulty(error.diagnostics) from None
         except NotImplementedError as error:

@@ -17,6 +17,7 @@ from netcompiler.plan import Plan, Program
 from netcompiler.recipe import Recipe
 from netcompiler.report.columns import Column, as_lines, fit
 from netcompiler.report.memory_map import memory_map, segment_table
+from netcompiler.targets import AUTO, TARGETS, best
 from netcompiler.verify import IllegalPlan
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def main(words: Sequence[str]) -> int:
         return FAULTY
     mode = args.mode or ("train" if any(output.loss for output in loaded.graph.outputs) else "infer")
     batch = args.batch or _batch(loaded.recipe, mode)
+    target = best(DTYPES[args.dtype]) if args.target == AUTO else args.target
     reasons: list[str] = []
-    job = Job(loaded.graph, loaded.recipe, mode, batch, args.target, DTYPES[args.dtype], why=reasons.append)
+    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], why=reasons.append)
     try:
         with uncollected():
             plans = dict(_until(args.stage, job, args.check))
@@ -66,7 +68,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--mode", choices=MODES, help="default: train where an output has a loss")
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures at once; default: the spec's own, or 1")
     parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="what is computed in; default: float32")
-    parser.add_argument("--target", choices=("numpy", "cpu"), default="numpy", help="default: numpy")
+    parser.add_argument("--target", choices=(AUTO, *TARGETS), default=AUTO, help="what runs it; default: the best for the dtype")
     parser.add_argument(
         "--stage", choices=NAMES, default=NAMES[-1], metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {NAMES[-1]}"
     )

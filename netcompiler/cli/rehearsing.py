@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from netcompiler.cli import FAULTY, FINE
 from netcompiler.cli.beginning import heading_of, old_weights, opened_by
 from netcompiler.cli.opening import check_runnable
+from netcompiler.cli.target import told
 from netcompiler.report.figures import size
 
 if TYPE_CHECKING:
@@ -34,19 +35,20 @@ def rehearse(args: argparse.Namespace) -> int:
 
     opened = opened_by(args)
     check_runnable(opened.recipe)
-    plan = opened.plan()
+    plan = opened.plan(args.target)
     free, before = available(), resident()
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     rows = [("memory", _memory(plan, resident() - before, free)), ("disk", _disk(plan, args))]
     short = [*_too_little(plan, resident() - before, free, args)]
     if not short:
-        session = Session(plan, opened.recipe.seed)
+        with told():
+            session = Session(plan, opened.recipe.seed)
         rows = [*old_weights(session, opened.recipe), *rows]
         trainer = Trainer(session, opened.recipe, material.train, material.test)
         pace = _pace(trainer)
         rows.append(("time", _time(trainer, pace)))
         short = [] if pace.finite else ["the first steps are not finite: a smaller rate helps"]
-    print(heading_of(opened, material, rows), end="")
+    print(heading_of(opened, plan.target, material, rows), end="")
     for complaint in short:
         print(f"netc: {complaint}", file=sys.stderr)
     print("nothing was written" if short else "all is well; nothing was written")

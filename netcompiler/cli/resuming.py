@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from netcompiler.cli import Refusal
 from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
+from netcompiler.cli.target import told
 from netcompiler.recipe.differences import Difference, differences, flat
+from netcompiler.targets import AUTO
 
 if TYPE_CHECKING:
     from runtime.runs import Run
@@ -32,10 +34,11 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         run.tell("damaged", why=complaint)
         print(f"netc: {complaint}; the state before it is taken", file=sys.stderr)
     changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
-    plan = opened.plan(saved.record["facts"] if saved else None)
+    plan = opened.plan(summary.get("target", AUTO), saved.record["facts"] if saved else None)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
-    session = Session(plan, opened.recipe.seed)
+    with told():
+        session = Session(plan, opened.recipe.seed)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     origin = source(opened, plan, material)
     rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]
@@ -49,8 +52,8 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     if changes:
         run.tell("changed", settings=[str(change) for change in changes])
         write_resolved(run, opened, RESOLVED)
-    known = {**about(opened, keeping), "spec": summary["spec"]}
-    return Ready(opened, material, trainer, run, known, origin, heading_of(opened, material, rows))
+    known = {**about(opened, plan.target, keeping), "spec": summary["spec"]}
+    return Ready(opened, material, trainer, run, known, origin, heading_of(opened, plan.target, material, rows))
 
 
 def _settings(args: argparse.Namespace) -> list[str]:

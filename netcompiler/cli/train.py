@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
-from netcompiler.cli.opening import PRECISIONS, TARGETS, Faulty, one_thread
+from netcompiler.cli.opening import PRECISIONS, Faulty, one_thread
+from netcompiler.targets import AUTO, TARGETS
 
 if TYPE_CHECKING:
     from netcompiler.cli.beginning import Ready
@@ -54,7 +55,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--seed", type=int, metavar="N", help="where all random numbers start")
     parser.add_argument("--weights", metavar="FILE|RUN", help="start from these: safetensors with PyTorch's names, or a run's best")
     parser.add_argument("--precision", choices=PRECISIONS, help="how numbers are kept; default: the recipe's own, or fp32")
-    parser.add_argument("--target", choices=TARGETS, default="auto", help="what runs it; default: auto, the best that is here")
+    parser.add_argument("--target", choices=(AUTO, *TARGETS), default="auto", help="what runs it; default: auto, the best that is here")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's folder, which must not be there; default: runs/NAME-n")
     parser.add_argument(
         "--resume",

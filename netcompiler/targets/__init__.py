@@ -8,4 +8,18 @@ from netcompiler.targets.target import Offer, Target
 
 TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, CPU)}
 
-__all__ = ["TARGETS", "Offer", "Target"]
+AUTO = "auto"
+"""The best target for what is to be computed."""
+
+
+def best(dtype: str) -> str:
+    """Compiled kernels compute in 32 bits."""
+    return CPU.name if dtype == "f32" else oracle()
+
+
+def oracle() -> str:
+    """What runs everything, everywhere."""
+    return NUMPY.name
+
+
+__all__ = ["AUTO", "TARGETS", "Offer", "Target", "best", "oracle"]

@@ -61,6 +61,11 @@ def machine() -> Machine:
     return Machine(name, 16, 16, 6, 2)
 
 
+def works() -> None:
+    """Raises RuntimeError where LLVM makes no code for this processor."""
+    assembled("define void @nothing() { ret void }")
+
+
 def assembled(text: str) -> bytes:
     """Object code of a module's text, optimised for this processor."""
     module = llvm.parse_assembly(text)
