@@ -145,8 +145,7 @@ def _verb(instruction: Instruction, homes: Homes) -> str:
     """A reshape that moves nothing is a view; a fused instruction is called after its core."""
     if instruction.op == "reshape" and homes and homes[instruction.result.name] == homes[instruction.operands[0].name]:
         return "view"
-    core = next((inner.op for inner in instruction.body if inner.op not in ("map", "sum", "max", "moments")), "")
-    return f"{instruction.op} {core}".rstrip()
+    return instruction.op if instruction.core is instruction else f"{instruction.op} {instruction.core.op}"
 
 
 def _operands(instruction: Instruction) -> Iterator[str]:

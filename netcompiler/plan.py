@@ -23,6 +23,10 @@ CONTAINERS = ("fused", "flat")
 """Instructions that mean what their body means: a region of a program, or equal maps over a run of a segment."""
 
 
+CORES = ("matmul", "conv", "conv_dx", "conv_dw")
+"""What maps gather around in a fused instruction."""
+
+
 class Axis(NamedTuple):
     """A window along one axis: taps `dilation` apart, every `stride` cells, cells added (or left out) before and behind."""
 
@@ -84,6 +88,11 @@ class Instruction:
     @property
     def result(self) -> Value:
         return self.results[0]
+
+    @property
+    def core(self) -> Instruction:
+        """What decides how it is run: of a fused instruction the product in its body, if there is one; else itself."""
+        return next((inner for inner in self.body if inner.op in CORES), self) if self.op == "fused" else self
 
     def reading(self, names: Mapping[Value, Value]) -> Instruction:
         """The same instruction, body and all, with other values in place of some operands."""

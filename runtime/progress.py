@@ -21,6 +21,8 @@ class Moment:
     figures: Figures
     speed: float
     left: float
+    waiting: float = 0.0
+    """The share of the time in which a batch was asked for, and not there yet."""
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ class Trainer:
         done, at = self.progress, self.progress.step
         if at % self.per_epoch == 0:
             done.means = Means()
-        self.opened, self.before_rows = time.perf_counter(), done.means.rows
+        self.opened, self.before_rows, self.before_wait = time.perf_counter(), done.means.rows, self.train.waited
         order = shuffled(len(self.train), self.recipe.seed, "order", at // self.per_epoch)
         batches = self.train.batches(self.recipe.batch, order[at % self.per_epoch * self.recipe.batch :])
         for places, (inputs, targets) in _there(batches):
@@ -181,9 +181,11 @@ class Trainer:
         done, now = self.progress, time.perf_counter()
         steps = max(1, done.step - self.first)
         left = (now - self.begin) / steps * (self.total - done.step)
-        speed = (done.means.rows - self.before_rows) / (now - self.opened) if done.step > self.first else 0.0
+        begun = done.step > self.first
+        speed = (done.means.rows - self.before_rows) / (now - self.opened) if begun else 0.0
+        waiting = (self.train.waited - self.before_wait) / (now - self.opened) if begun else 0.0
         epoch = -(-done.step // self.per_epoch)
-        return Moment(epoch, self.epochs, done.step, self.total, done.rate, done.means.figures(), speed, left)
+        return Moment(epoch, self.epochs, done.step, self.total, done.rate, done.means.figures(), speed, left, waiting)
 
     def _close(self) -> None:
         """The end of an epoch: its validation, and everything that belongs to it on the disk, the full state before all."""

@@ -12,6 +12,10 @@ from netcompiler.graph import Graph
 from netcompiler.loading import load
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
+from runtime.data.feeder import Feeder, fitted
+from runtime.data.fields import Table
+from runtime.data.rows import Rows
+from runtime.data.wanted import wanted
 
 Array = Any
 
@@ -57,6 +61,12 @@ def planned(spec: str, batch: int = 4, dtype: str = "f64", mode: str = "train") 
 
 def pictures(rows: int, shape: tuple[int, ...] = (2, 6, 6), seed: int = 0) -> Array:
     return np.random.default_rng(seed).normal(size=(rows, *shape))
+
+
+def feeder(plan: Plan, arrays: Mapping[str, Array]) -> Feeder:
+    """Arrays by the names of a plan's states."""
+    rows = Rows({name: Table(name, array) for name, array in arrays.items()})
+    return Feeder(rows, fitted(rows, {name: name for name in arrays}, wanted(plan), None))
 
 
 def labels(rows: int, classes: int = 5, seed: int = 1) -> Array:

@@ -26,8 +26,6 @@ from netcompiler.recipe import Recipe
 from runtime import atomic, checkpoint, journal
 from runtime.checkpoint import CheckpointError
 from runtime.data.feeder import Feeder
-from runtime.data.rows import Rows
-from runtime.data.wanted import wanted
 from runtime.keeping import Keeping, read_every
 from runtime.runs import Run, RunError, create_at
 from runtime.session import Session
@@ -62,8 +60,7 @@ class Silent:
 def material() -> tuple[Plan, Recipe, Feeder]:
     _, recipe = small.read(SPEC)
     plan = small.planned(SPEC, recipe.batch, "f32")
-    rows = Rows({"in.input": small.pictures(COUNT).astype(np.float32), "target.output": small.labels(COUNT)})
-    return plan, recipe, Feeder(rows, wanted(plan))
+    return plan, recipe, small.feeder(plan, {"in.input": small.pictures(COUNT).astype(np.float32), "target.output": small.labels(COUNT)})
 
 
 def trained(material: tuple[Plan, Recipe, Feeder], run: Run, keeping: Keeping = Keeping(steps=2, seconds=None)) -> Outcome:  # noqa: B008
@@ -84,7 +81,7 @@ def left(run: Run) -> dict[str, bytes]:
     tensors, about = checkpoint.read(newest)
     progress = json.loads(about["record"])["progress"]
     for row in progress["rows"]:
-        del row["moment"]["speed"], row["moment"]["left"]
+        del row["moment"]["speed"], row["moment"]["left"], row["moment"]["waiting"]
     del progress["seconds"]
     return {**files, "progress": json.dumps(progress).encode(), "state": checkpoint.digest(tensors, {}).encode()}
 
@@ -234,7 +231,7 @@ def test_data_that_vanishes_ends_training_with_all_that_was_learnt(material: tup
 
     whole, run = create_at(tmp_path / "whole"), create_at(tmp_path / "run")
     trained(material, whole)
-    outcome = trained((plan, recipe, Vanishing(feeder.rows, feeder.wants)), run)
+    outcome = trained((plan, recipe, Vanishing(feeder.rows, feeder.readers)), run)
     assert (outcome.ended, outcome.steps, outcome.kept) == ("data lost", 3, 3)
     assert outcome.why == "pictures/7.jpg cannot be read: No such file or directory"
     trained(material, run)

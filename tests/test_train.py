@@ -121,7 +121,9 @@ def test_two_epochs_of_digits(ask: Ask) -> None:
     assert [row["step"] for row in (first, second)] == ["30", "60"]
     assert re.search(r"^tiny    *\d", answer.out)
     assert "1,498 pictures to train on, 299 to validate on, 1x8x8" in answer.out
-    assert re.search(r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  0:00 left", answer.out, re.MULTILINE)
+    assert re.search(
+        r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  waiting for data \d+%  0:00 left", answer.out, re.MULTILINE
+    )
 
 
 def test_eval_finds_the_recorded_figures_again(ask: Ask) -> None:

@@ -48,7 +48,7 @@ def ready(args: argparse.Namespace) -> Ready:
     opened = opened_by(args)
     check_runnable(opened.recipe)
     plan = opened.plan()
-    material = prepare(plan, opened.recipe, opened.fields())
+    material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(), args)
     session = Session(plan, opened.recipe.seed)
     rows = old_weights(session, opened.recipe)

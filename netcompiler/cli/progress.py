@@ -30,7 +30,7 @@ class Plain:
         m = row.moment
         tested = [f"val {name} {figure(name, value)}" for name, value in _shown(row.tested)]
         trained = [f"{name} {figure(name, value)}" for name, value in _shown(m.figures)]
-        pace = [f"rate {m.rate:.3g}", f"{m.speed:,.0f} pictures/s", f"{clock(m.left)} left"]
+        pace = [f"rate {m.rate:.3g}", f"{m.speed:,.0f} pictures/s", f"waiting for data {m.waiting:.0%}", f"{clock(m.left)} left"]
         self.stream.write(f"epoch {m.epoch}/{m.epochs}  " + "  ".join([*trained, *tested, *pace]) + ("  best\n" if row.best else "\n"))
         self.stream.flush()
 
@@ -54,7 +54,7 @@ class Live:
     def step(self, moment: Moment) -> None:
         m = moment
         figures = "  ".join(f"{name} {figure(name, value)}" for name, value in _shown(m.figures))
-        text = f"{figures}  {m.speed:,.0f} pictures/s  {clock(m.left)} left"
+        text = f"{figures}  {m.speed:,.0f} pictures/s  data {m.waiting:.0%}  {clock(m.left)} left"
         self.progress.update(self.task, completed=m.step, total=m.steps, description=f"epoch {m.epoch}/{m.epochs}", figures=text)
 
     def epoch(self, row: Row) -> None:

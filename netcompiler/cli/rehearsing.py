@@ -36,7 +36,7 @@ def rehearse(args: argparse.Namespace) -> int:
     check_runnable(opened.recipe)
     plan = opened.plan()
     free, before = available(), resident()
-    material = prepare(plan, opened.recipe, opened.fields())
+    material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     rows = [("memory", _memory(plan, resident() - before, free)), ("disk", _disk(plan, args))]
     short = [*_too_little(plan, resident() - before, free, args)]
     if not short:

@@ -33,7 +33,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         print(f"netc: {complaint}; the state before it is taken", file=sys.stderr)
     changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
     plan = opened.plan(saved.record["facts"] if saved else None)
-    material = prepare(plan, opened.recipe, opened.fields())
+    material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
     session = Session(plan, opened.recipe.seed)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)

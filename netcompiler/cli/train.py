@@ -48,6 +48,7 @@ def _parser() -> arguments.Parser:
     parser.add_settings()
     parser.add_argument("--data", metavar="KIND|PATH", help=arguments.DATA)
     parser.add_argument("--on-bad-data", choices=("stop", "skip"), help="what becomes of rows that cannot be read; default: stop")
+    parser.add_argument("--data-threads", type=arguments.count, metavar="N", help="threads that read it; default: all processors")
     parser.add_argument("--epochs", type=arguments.count, metavar="N", help="how often every picture is seen")
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures in a step")
     parser.add_argument("--seed", type=int, metavar="N", help="where all random numbers start")
@@ -88,6 +89,8 @@ def _train(args: argparse.Namespace) -> int:
             print(ready.heading, flush=True)
         with display(sys.stdout, args.quiet) as shown:
             outcome = ready.trainer.fit(ready.run, shown, ready.about, ready.source)
+        if left_out := ready.material.faults:
+            print(f"netc: {len(left_out):,} rows of the data are bad, and were left out:\n{left_out}", file=sys.stderr)
         return _ended(outcome, ready)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcompiler.builder import Builder
-from netcompiler.passes.fuse import readers_of
 from netcompiler.passes.hoist import HOSTS, LASTING
+from netcompiler.passes.regions import readers_of
 from netcompiler.passes.simplify import without_dead
 from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import Instruction, Plan, Program, Value

@@ -1,4 +1,5 @@
-"""Regions that cross memory once: maps into the map that alone reads them; reductions over the same values side by side.
+"""Regions that cross memory once: maps into the map that alone reads them; reductions over the same values side by side;
+the map behind a product (finish.py).
 
 A fused instruction contains what it replaces. What the backward half keeps stays a value; what several read does, too,
 unless it is cheaper to compute it for each of them (absorb.py).
@@ -11,23 +12,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netcompiler.passes.absorb import REDUCED, absorbed
-from netcompiler.passes.regions import composed, region
+from netcompiler.passes.finish import finished
+from netcompiler.passes.regions import composed, readers_of, region
 from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import Instruction, Plan, Program, Value
 from netcompiler.scalar import nodes, operand, substitute
+from netcompiler.targets import TARGETS, Target
 
 MAX_NODES = 200
 """The largest expression that one map may grow to."""
 
 
 def fuse(plan: Plan, why: Why = silent) -> Plan:
-    return plan.with_programs(merged(absorbed(reductions(maps(program, why)), plan.states, why)) for program in plan.programs.values())
+    target = TARGETS[plan.target]
+    return plan.with_programs(_fused(program, plan, target, why) for program in plan.programs.values())
 
 
-def readers_of(program: Program) -> Counter[Value]:
-    readers = Counter(value for instruction in program for value in instruction.operands)
-    readers.update([*program.outputs.values(), *program.successors.values()])
-    return readers
+def _fused(program: Program, plan: Plan, target: Target, why: Why) -> Program:
+    return finished(merged(absorbed(reductions(maps(program, why)), plan.states, why)), target, why)
 
 
 def maps(program: Program, why: Why) -> Program:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from netcompiler.plan import Instruction, Value
+from netcompiler.plan import Instruction, Program, Value
 from netcompiler.scalar import Expr, operand, substitute
+
+
+def readers_of(program: Program) -> Counter[Value]:
+    """How often each value is read, outside as well."""
+    readers = Counter(value for instruction in program for value in instruction.operands)
+    readers.update([*program.outputs.values(), *program.successors.values()])
+    return readers
 
 
 def region(body: Sequence[Instruction], results: Sequence[Value], origin: str) -> Instruction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netcompiler.plan import Instruction, Plan, Program, Value
@@ -40,9 +40,9 @@ class _Chooser:
             offer = self.offer(instruction)
             done = _with(offer, instruction)
             if offer.packs:
-                key = (instruction.operands[offer.packs.operand], offer.packs.form)
+                key = (instruction.core.operands[offer.packs.operand], offer.packs.form)
                 if key not in packed:
-                    pack = offer.packs.instruction(instruction, f"%p{len(packed) + 1}")
+                    pack = offer.packs.instruction(instruction.core, f"%p{len(packed) + 1}")
                     chosen.append(_with(self.offer(pack), pack))
                     packed[key] = pack.result
                 done = replace(done, packed=(packed[key],))
@@ -50,20 +50,20 @@ class _Chooser:
         return replace(program, instructions=tuple(chosen), forward=forward)
 
     def offer(self, instruction: Instruction) -> Offer:
-        offers = self.target.offers.get(instruction.op, ())
-        return offers[0] if len(offers) == 1 and not offers[0].refuses(instruction) else self.choose(instruction, offers)
+        """For a fused instruction with a core, an offer for the core that also computes what is behind it."""
+        core = instruction.core
+        offers = [offer for offer in self.target.offers.get(core.op, ()) if offer.finishes or core is instruction]
+        return offers[0] if len(offers) == 1 and not offers[0].refuses(core) else self.choose(instruction, offers)
 
-    def choose(self, instruction: Instruction, offers: tuple[Offer, ...]) -> Offer:
-        key = site(instruction)
-        measured = self.facts.get(key, {})
-        fit = [
-            o for o in offers if not o.refuses(instruction) and (o.exact or not self.exact) and (o.deterministic or not self.deterministic)
-        ]
+    def choose(self, instruction: Instruction, offers: Sequence[Offer]) -> Offer:
+        core = instruction.core
+        measured = self.facts.get(site(instruction), {})
+        fit = [o for o in offers if not o.refuses(core) and (o.exact or not self.exact) and (o.deterministic or not self.deterministic)]
         if not fit:
-            reasons = "; ".join(f"{o.name}: {o.refuses(instruction) or 'not admitted'}" for o in offers)
-            raise NoOffer(f"{self.target.name} cannot run {instruction.op} ({reasons or 'no offer'})")
+            reasons = "; ".join(f"{o.name}: {o.refuses(core) or 'not admitted'}" for o in offers)
+            raise NoOffer(f"{self.target.name} cannot run {core.op} ({reasons or 'no offer'})")
         return min(fit, key=lambda o: measured.get(o.name, self.target.seconds(o, instruction)))
 
 
 def _with(offer: Offer, instruction: Instruction) -> Instruction:
-    return replace(instruction, kernel=offer.kernel, algorithm=offer.algorithm, workspace=offer.workspace(instruction), lane="main")
+    return replace(instruction, kernel=offer.kernel, algorithm=offer.algorithm, workspace=offer.workspace(instruction.core), lane="main")

@@ -33,22 +33,40 @@ def not_read_along(instruction: Instruction) -> Reason:
     return not_single(instruction) or ("both operands are transposed" if both else "")
 
 
+FEW = 24
+"""Channels up to which finding rows tap by tap costs more than copying the lines that they lie in."""
+
+
+def not_in_bands(instruction: Instruction) -> Reason:
+    last, x = instruction.attributes["window"][-1], instruction.operands[0]
+    if instruction.attributes["groups"] != 1 or last.dilation != 1:
+        return "channels are in groups, or taps lie apart"
+    if instruction.op == "conv_dx" and any(axis.stride != 1 for axis in instruction.attributes["window"]):
+        return "the stride is not 1"
+    if last.kernel == 1:
+        return "taps do not lie side by side"
+    return not_single(instruction) or ("" if x.shape[-1] <= FEW else f"more than {FEW} channels")
+
+
 DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
 
 CONVOLUTIONS = {
     "conv": (
         DEPTHWISE["conv"],
-        Offer("conv", "product", not_single, packs=CONV, speed=0.9),
+        Offer("conv", "product", not_single, packs=CONV, finishes=True, speed=0.9),
+        Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, speed=0.95),
         Offer("conv", "winograd4", not_for_winograd, speed=3.0, exact=False),
     ),
     "conv_dx": (
         DEPTHWISE["conv_dx"],
-        Offer("conv_dx", "product", not_single, packs=CONV_DX, speed=0.9),
+        Offer("conv_dx", "product", not_single, packs=CONV_DX, finishes=True, speed=0.9),
+        Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, speed=0.95),
         Offer("conv_dx", "winograd4", not_for_winograd, speed=3.0, exact=False),
     ),
     "conv_dw": (
         DEPTHWISE["conv_dw"],
         Offer("conv_dw", "product", not_single, speed=0.75),
+        Offer("conv_dw", "bands", not_in_bands, speed=0.8),
         Offer("conv_dw", "winograd4", not_for_winograd, speed=2.0, exact=False),
     ),
     "matmul": (Offer("matmul", refuses=not_read_along, speed=0.7),),

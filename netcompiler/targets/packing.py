@@ -38,7 +38,7 @@ def _by_inputs(w: Value, groups: int) -> int:
 CONV = Packing("rows", _by_outputs)
 """[group, panel, tap, c, PANEL of k]"""
 CONV_DX = Packing("rows_dx", _by_inputs)
-"""[group, panel, tap, k, PANEL of c]"""
+"""[group, panel, tap, k, PANEL of c], the last tap first"""
 
 
 def _only(form: str) -> Callable[[Instruction], str]:

@@ -39,6 +39,8 @@ class Offer:
     workspace: Callable[[Instruction], int] = none
     packs: Packing | None = None
     """A form of an operand that it reads beside it."""
+    finishes: bool = False
+    """Whether it computes a map on its results before it writes them."""
     speed: float = 1.0
     stream: float = 1.0
     exact: bool = True
@@ -57,8 +59,11 @@ class Target:
     offers: Mapping[str, tuple[Offer, ...]]
     flops: float
     bytes: float
-    fuses: bool = True
-    """Whether regions are worth building: maps into maps, reductions side by side."""
+
+    def cheapest(self, instruction: Instruction) -> Offer | None:
+        """By formula, of the offers that can run it."""
+        fit = (offer for offer in self.offers.get(instruction.op, ()) if not offer.refuses(instruction))
+        return min(fit, key=lambda offer: self.seconds(offer, instruction), default=None)
 
     def seconds(self, offer: Offer, instruction: Instruction) -> float:
         """The slower of computing and moving, at the shares that the offer reaches."""

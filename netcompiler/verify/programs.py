@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from itertools import chain
 
 from netcompiler.instructions.op import OPS
-from netcompiler.plan import CONTAINERS, SIZES, Instruction, Plan, Value
+from netcompiler.plan import CONTAINERS, CORES, SIZES, Instruction, Plan, Value
 from netcompiler.scalar import Expr
 from netcompiler.targets import TARGETS
 from netcompiler.verify.rule import WIDE, Faults, at, deep_lines, lines
-
-CORES = ("matmul", "conv", "conv_dx", "conv_dw")
-"""What maps gather around in a fused instruction."""
 
 ORDERED = (str, int, float, bool, Expr, type(None))
 
@@ -99,13 +96,16 @@ def offered(plan: Plan) -> Faults:
                 yield f"{at(program, instruction)}: an algorithm or workspace without a kernel"
             continue
         name = (instruction.kernel, instruction.algorithm)
-        offer = next((offer for offer in offers.get(instruction.op, ()) if (offer.kernel, offer.algorithm) == name), None)
+        core = instruction.core
+        offer = next((offer for offer in offers.get(core.op, ()) if (offer.kernel, offer.algorithm) == name), None)
         if offer is None:
             yield f"{at(program, instruction)}: {plan.target} does not offer {' '.join(filter(None, name))}"
-        elif reason := offer.refuses(instruction):
+        elif reason := offer.refuses(core):
             yield f"{at(program, instruction)}: {offer.name} refuses: {reason}"
-        elif offer.workspace(instruction) != instruction.workspace:
-            yield f"{at(program, instruction)}: {offer.name} asks for {offer.workspace(instruction)} bytes of workspace"
+        elif core is not instruction and not offer.finishes:
+            yield f"{at(program, instruction)}: {offer.name} computes no map behind it"
+        elif offer.workspace(core) != instruction.workspace:
+            yield f"{at(program, instruction)}: {offer.name} asks for {offer.workspace(core)} bytes of workspace"
 
 
 def sums_are_wide(plan: Plan) -> Faults:

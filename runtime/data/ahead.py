@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -15,7 +15,7 @@ SPARE = 2
 """Results that wait beside those that the threads work on."""
 
 
-def ahead(work: Callable[[Job], Result], jobs: Iterable[Job], threads: int) -> Iterator[Result]:
+def ahead(work: Callable[[Job], Result], jobs: Iterable[Job], threads: int) -> Generator[Result]:
     """Never more than threads + SPARE results are there at once. Without threads each is made when it is asked for."""
     if not threads:
         yield from map(work, jobs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ class Feeder:
         threads: int = 0,
         room: int = 0,
     ) -> None:
-        self.faults = faults or Faults()
+        self.faults = Faults() if faults is None else faults
         self.rows = _sound(rows, readers, self.faults)
         self.scales = scales or {}
         self.wants = {name: reader.form.want for name, reader in readers.items()}
@@ -75,14 +76,16 @@ class Feeder:
 
         A batch of which nothing is left has no places, and comes all the same: batches have numbers."""
         order = np.arange(len(self)) if order is None else order
-        found = ahead(self.read, (order[first : first + size] for first in range(0, len(order), size)), self.threads)
-        while True:
-            begin = time.perf_counter()
-            read = next(found, None)
-            self.waited += time.perf_counter() - begin
-            if read is None:
-                return
-            yield self._delivered(read)
+        jobs = (order[first : first + size] for first in range(0, len(order), size))
+        with closing(ahead(self.read, jobs, self.threads)) as found:
+            while read := self._awaited(found):
+                yield self._delivered(read)
+
+    def _awaited(self, found: Iterator[Read]) -> Read | None:
+        begin = time.perf_counter()
+        read = next(found, None)
+        self.waited += time.perf_counter() - begin
+        return read
 
     def read(self, places: Array) -> Read:
         """What a thread does."""

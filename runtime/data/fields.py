@@ -5,7 +5,7 @@ Fields know nothing of order, batches and threads; a reading is a function of it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -46,7 +46,7 @@ class Field(Protocol):
 class Table:
     """An array with a row for each place, in memory or mapped. uint8 is 0 to 255 for 0 to 1; pictures are channels first."""
 
-    def __init__(self, name: str, array: Array, *more: Array, where: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, array: Array, *more: Array, where: Callable[[int], str] | None = None) -> None:
         self.name = name
         self._where = where
         self.parts = (array, *more)
@@ -63,7 +63,7 @@ class Table:
         return tuple(self.parts[0].shape[1:])
 
     def where(self, place: int) -> str:
-        return self._where[place] if self._where else f"{self.name}: row {place}"
+        return self._where(place) if self._where else f"{self.name}: row {place}"
 
     def raw(self, place: int) -> Array:
         row: Array = self.rows(np.array([place]))[0]

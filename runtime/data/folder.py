@@ -64,8 +64,9 @@ def _rows(home: Path, classes: Sequence[str], endings: frozenset[str], codec: Co
     found = [(file, number) for number, name in enumerate(classes) for file in _files(home, name, endings, faults)]
     if not found:
         raise DataError(f"{home} holds no file that netc reads: {', '.join(sorted(endings))}")
-    labels = Table(f"the classes of {home}", np.array([number for _, number in found], np.int32))
-    return Rows({field: Coded(str(home), Files(home, [file for file, _ in found]), codec), "label": labels})
+    files = Files(home, [file for file, _ in found])
+    labels = Table(str(home), np.array([number for _, number in found], np.int32), where=files.where)
+    return Rows({field: Coded(str(home), files, codec), "label": labels})
 
 
 def _files(home: Path, name: str, endings: frozenset[str], faults: Faults) -> Iterator[str]:

@@ -85,9 +85,9 @@ def field(path: str, column: Column, values: Sequence[Any], where: Sequence[str]
         return Coded(label, Files(Path(path).parent, values), codec(ending(values[0]), mask))
     if column.kind == "class":
         numbers = {name: at for at, name in enumerate(classes)}
-        return Table(label, np.array([numbers[value] for value in values], np.int32), where=where)
+        return Table(label, np.array([numbers[value] for value in values], np.int32), where=where.__getitem__)
     found = np.array(values)
-    return Table(label, found.astype(np.float32) if found.dtype.kind == "f" else found, where=where)
+    return Table(label, found.astype(np.float32) if found.dtype.kind == "f" else found, where=where.__getitem__)
 
 
 def codec(ending: str, mask: bool) -> Codec:

@@ -15,6 +15,7 @@ from runtime import oracle
 from runtime.arrays import Array
 from runtime.kernels.cpu import conv, depthwise, matmul, packing, pointwise, window, winograd
 from runtime.kernels.cpu.driver import Step, Table, available
+from runtime.kernels.cpu.finish import Behind
 
 FAMILIES: tuple[ModuleType, ...] = (conv, depthwise, matmul, packing, pointwise, window, winograd)
 
@@ -49,14 +50,29 @@ def _table(steps: Sequence[Step]) -> list[Call]:
 def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> Iterator[Step | Call]:
     if instruction.kernel == "oracle":
         yield from oracle.calls(instruction, views, seed)
+    elif instruction.core is not instruction:
+        yield from _finished(instruction, views)
     elif instruction.op == "fused":
         yield from KERNELS[_name(instruction)](instruction, views)
     elif instruction.op == "flat":
         yield from KERNELS["map"](*oracle.results_and_operands(instruction, views), **oracle.flat_attributes(instruction, views))
     elif not oracle.is_done(instruction, views):
-        packed = {"packed": views[instruction.packed[0].name]} if instruction.packed else {}
         arrays = oracle.results_and_operands(instruction, views)
-        yield from KERNELS[_name(instruction)](*arrays, **oracle.attributes(instruction, seed), **packed)
+        yield from KERNELS[_name(instruction)](*arrays, **oracle.attributes(instruction, seed), **_packed(instruction, views))
+
+
+def _finished(instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
+    """A product with the map behind it; the first result stands for the product's own, which is nowhere."""
+    core, outer = instruction.body
+    results = [views[value.name] for value in outer.results]
+    read = [None if value == core.result else views[value.name] for value in outer.operands]
+    behind = Behind(outer.attributes["exprs"], results, read)
+    operands = [views[value.name] for value in core.operands]
+    return KERNELS[_name(instruction)](results[0], *operands, **core.attributes, **_packed(instruction, views), behind=behind)
+
+
+def _packed(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Array]:
+    return {"packed": views[instruction.packed[0].name]} if instruction.packed else {}
 
 
 def _name(instruction: Instruction) -> str:

@@ -20,14 +20,13 @@ class Tap(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """The cells that are computed: how many along each side, and the bytes from one to the next in x and y; x moves by `stride` cells."""
+    """The cells that are computed: how many along each side, and the bytes from one to the next in x, which moves by `stride` cells."""
 
     cells: tuple[int, ...]
     stride: tuple[int, ...]
     size: tuple[int, ...]
     """Cells of x; what lies outside is 0."""
     x: tuple[int, ...]
-    y: tuple[int, ...]
 
     def table(self, taps: Sequence[Tap], size: int) -> Array:
         """For each tap the cells that it is away along each side, the bytes that this is, and those to its weights."""
@@ -46,7 +45,7 @@ class Walk:
     def __init__(self, code: Code, first: int, sides: int, taps: ir.Value) -> None:
         self.code, self.sides, self.taps = code, range(sides), taps
         fields = [[code.arg(first + side * len(Sides._fields) + field) for side in self.sides] for field in range(len(Sides._fields))]
-        self.cells, self.stride, self.size, self.x, self.y = fields
+        self.cells, self.stride, self.size, self.x = fields
 
     def place(self, index: Number) -> list[ir.Value]:
         """The picture and the cell of a number."""
@@ -66,11 +65,6 @@ class Walk:
             found.insert(0, code.b.select(over, code.whole(0), moved))
             carry = code.b.zext(over, moved.type)
         return [code.add(place[0], carry), *found]
-
-    def result(self, base: Number, step: Number, place: Sequence[ir.Value]) -> Number:
-        """The address of a cell of y, with `step` bytes from picture to picture."""
-        moved = [self.code.mul(n, size) for n, size in zip(place, [step, *self.y], strict=True)]
-        return self.code.total(base, *moved)
 
     def starts(self, place: Sequence[ir.Value]) -> list[Number]:
         """The cell of x where the window would begin without padding."""

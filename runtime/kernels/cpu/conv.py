@@ -7,43 +7,68 @@ from itertools import product as every
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array
+from runtime.kernels.cpu.bands import band, banded
+from runtime.kernels.cpu.bands_outer import outer_bands
 from runtime.kernels.cpu.cells import Sides, Tap
 from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.finish import Behind, Finishing, plain
 from runtime.kernels.cpu.outer import Outer, outer_product
-from runtime.kernels.cpu.rows import Channels, Groups, Operands, product
+from runtime.kernels.cpu.rows import Channels, Groups, Operands, Spread, product
 
 Window = tuple[Axis, ...]
 FLOAT = 4
 
 
-def conv_product(y: Array, x: Array, w: Array, *, window: Window, groups: int, packed: Array) -> Iterator[Step]:
+def conv_product(
+    y: Array, x: Array, w: Array, *, window: Window, groups: int, packed: Array, behind: Behind | None = None
+) -> Iterator[Step]:
     outer, inner = w.shape[0] // groups, w.shape[-1]
     taps = _reads(window)
-    sides = Sides(y.shape[1:-1], tuple(a.stride for a in window), x.shape[1:-1], x.strides[1:-1], y.strides[1:-1])
-    operands = Operands(x.ctypes.data, packed.ctypes.data, y.ctypes.data, len(x), x.strides[0], y.strides[0])
-    yield product(operands, sides, taps, _groups(groups, inner, outer, packed), Channels(inner, outer, len(taps)))
+    sides = Sides(y.shape[1:-1], tuple(a.stride for a in window), x.shape[1:-1], x.strides[1:-1])
+    operands = Operands(x.ctypes.data, packed.ctypes.data, len(x), x.strides[0])
+    spread = Spread((0,) * len(window), (1,) * len(window))
+    channels = Channels(inner, outer, len(taps))
+    yield product(operands, sides, taps, _groups(groups, inner, packed), channels, spread, Finishing(behind or plain(y)))
 
 
-def conv_dx_product(x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int], packed: Array) -> Iterator[Step]:
+def conv_dx_product(
+    x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int], packed: Array, behind: Behind | None = None
+) -> Iterator[Step]:
     """The cells of x that lie alike between the windows meet the same taps: for each such phase a convolution with stride 1."""
     outer, inner = w.shape[0] // groups, w.shape[-1]
     taps = list(_taps(window))
+    operands = Operands(y.ctypes.data, packed.ctypes.data, len(y), y.strides[0])
+    strides = tuple(a.stride for a in window)
     for phase in every(*(range(min(a.stride, n)) for a, n in zip(window, size, strict=True))):
         cells = tuple(-(-(n - begin) // a.stride) for n, begin, a in zip(size, phase, window, strict=True))
-        strides = tuple(a.stride * step for a, step in zip(window, x.strides[1:-1], strict=True))
-        first = x.ctypes.data + sum(begin * step for begin, step in zip(phase, x.strides[1:-1], strict=True))
-        operands = Operands(y.ctypes.data, packed.ctypes.data, first, len(x), y.strides[0], x.strides[0])
-        sides = Sides(cells, (1,) * len(cells), y.shape[1:-1], y.strides[1:-1], strides)
-        met = [Tap(delta, i) for i, tap in enumerate(taps) if (delta := _met(phase, tap, window)) is not None]
-        yield product(operands, sides, met, _groups(groups, outer, inner, packed), Channels(outer, inner, len(taps)))
+        sides = Sides(cells, (1,) * len(cells), y.shape[1:-1], y.strides[1:-1])
+        met = [Tap(delta, i) for i, tap in enumerate(reversed(taps)) if (delta := _met(phase, tap, window)) is not None]
+        channels, spread = Channels(outer, inner, len(taps)), Spread(phase, strides)
+        yield product(operands, sides, met, _groups(groups, outer, packed), channels, spread, Finishing(behind or plain(x)))
+
+
+def conv_bands(y: Array, x: Array, w: Array, *, window: Window, groups: int, packed: Array, behind: Behind | None = None) -> Iterator[Step]:
+    yield banded(packed, band(x, window, y.shape[1:-1]), window[-1].kernel * x.shape[-1], len(w), Finishing(behind or plain(y)))
+
+
+def conv_dx_bands(
+    x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int], packed: Array, behind: Behind | None = None
+) -> Iterator[Step]:
+    """With stride 1: the convolution of y with the taps turned round, as they are packed."""
+    turned = [axis._replace(low=axis.extent - 1 - axis.low, high=axis.extent - 1 - axis.high) for axis in window]
+    yield banded(packed, band(y, turned, size), window[-1].kernel * y.shape[-1], x.shape[-1], Finishing(behind or plain(x)))
 
 
 def conv_dw_product(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
     outer, inner = w.shape[0] // groups, w.shape[-1]
-    sides = Sides(y.shape[1:-1], tuple(a.stride for a in window), x.shape[1:-1], x.strides[1:-1], y.strides[1:-1])
+    sides = Sides(y.shape[1:-1], tuple(a.stride for a in window), x.shape[1:-1], x.strides[1:-1])
     size = w.nbytes // groups
-    operands = Outer(x.ctypes.data, y.ctypes.data, w.ctypes.data, len(x), x.strides[0], y.strides[-2], inner * FLOAT, outer * FLOAT, size)
-    yield from outer_product(operands, sides, _reads(window), groups, inner, outer)
+    operands = Outer(x.ctypes.data, y.ctypes.data, len(x), x.strides[0], y.strides[-2], inner * FLOAT, outer * FLOAT, size)
+    yield from outer_product(w, operands, sides, _reads(window), groups, inner, outer)
+
+
+def conv_dw_bands(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
+    yield from outer_bands(w, y, band(x, window, y.shape[1:-1]), window[-1].kernel * x.shape[-1])
 
 
 def _reads(window: Window) -> list[Tap]:
@@ -63,5 +88,5 @@ def _taps(window: Window) -> Iterator[tuple[int, ...]]:
     return every(*(range(axis.kernel) for axis in window))
 
 
-def _groups(count: int, inner: int, outer: int, p: Array) -> Groups:
-    return Groups(count, inner * FLOAT, p.nbytes // count, outer * FLOAT)
+def _groups(count: int, inner: int, packed: Array) -> Groups:
+    return Groups(count, inner * FLOAT, packed.nbytes // count)

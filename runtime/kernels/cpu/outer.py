@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from runtime.arrays import Array
 from runtime.kernels.cpu.block import accumulate
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
 from runtime.kernels.cpu.code import LANES, Code, Number
@@ -32,12 +33,11 @@ LEAST = 512
 
 
 class Outer(NamedTuple):
-    """Addresses of the first picture's first cell in x and dy, and of dw; the batch; bytes from picture to picture of x, from
-    cell to cell of dy, and from group to group of x, dy and dw."""
+    """Addresses of the first picture's first cell in x and dy; the batch; bytes from picture to picture of x, from cell to cell
+    of dy, and from group to group of x, dy and dw."""
 
     x: int
     y: int
-    w: int
     batch: int
     next_x: int
     cell_y: int
@@ -46,7 +46,7 @@ class Outer(NamedTuple):
     group_w: int
 
 
-def outer_product(operands: Outer, sides: Sides, taps: Sequence[Tap], groups: int, inner: int, outer: int) -> Iterator[Step]:
+def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], groups: int, inner: int, outer: int) -> Iterator[Step]:
     """dw[k, tap, c] = the sum over cells of dy[cell, k] * x[cell's tap, c]"""
     width = len(taps) * inner
     wide = min(WIDE, -(-width // BLOCK) * BLOCK)
@@ -57,14 +57,19 @@ def outer_product(operands: Outer, sides: Sides, taps: Sequence[Tap], groups: in
     table = sides.table(taps, 0)
     zero = np.zeros(inner + LANES, np.float32)
     sums = np.empty((parts, groups * outer * width), np.float32) if parts > 1 else None
-    target = operands.w if sums is None else sums.ctypes.data
-    args = [operands.x, operands.y, target, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
-    args += [*operands[4:], groups * outer * width * 4, *sides.numbers()]
+    target = w if sums is None else sums
+    args = [operands.x, operands.y, target.ctypes.data, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
+    args += [*operands[3:], groups * outer * width * 4, *sides.numbers()]
     scratch = (tall * wide + CELLS * (wide + BLOCK) + CELLS * (tall + LANES)) * 4
     yield Step((summed, len(sides.cells)), args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
     if sums is not None:
-        size = sums.shape[1]
-        yield Step((added,), [sums.ctypes.data, operands.w, size, parts], -(-size // LANES), max(1, min(32, size // 16384)), keep=(sums,))
+        yield add_parts(w, sums)
+
+
+def add_parts(w: Array, sums: Array) -> Step:
+    """Weights are the sum of their parts."""
+    args = [sums.ctypes.data, w.ctypes.data, w.size, len(sums)]
+    return Step((added,), args, -(-w.size // LANES), max(1, min(32, w.size // 16384)), keep=(sums,))
 
 
 X, Y, W, ZERO, TAPS, INNER, OUTER, WIDTH, WIDE_, TALL, CELLS_, PARTS, NX, CY, GX, GY, GW, PW, SIDES = range(19)

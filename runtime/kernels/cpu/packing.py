@@ -21,7 +21,7 @@ def pack_rows(p: Array, w: Array, *, form: str, groups: int, elements: int) -> I
 
 
 def pack_rows_dx(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
-    """p[g, panel, t, k, j] = w[g, k, t, panel * PANEL + j]"""
+    """p[g, panel, t, k, j] = w[g, k, taps - 1 - t, panel * PANEL + j]"""
     outer, taps, inner = w.shape[0] // groups, w[0, ..., 0].size, w.shape[-1]
     units = groups * -(-inner // PANEL) * taps
     args = [w.ctypes.data, p.ctypes.data, outer, taps, inner, -(-inner // PANEL)]
@@ -82,7 +82,8 @@ def straight(code: Code) -> None:
         tap, share = code.rem(unit, taps), code.div(unit, taps)
         first, group = code.mul(code.rem(share, panels), PANEL), code.div(share, panels)
         step = code.mul(taps, inner)
-        source = code.at(w, code.total(code.mul(group, code.mul(outer, step)), code.mul(tap, inner), first))
+        turned_tap = code.sub(code.sub(taps, 1), tap)
+        source = code.at(w, code.total(code.mul(group, code.mul(outer, step)), code.mul(turned_tap, inner), first))
         target = code.at(p, code.mul(unit, code.mul(outer, PANEL)))
         masks = [code.mask(code.sub(code.sub(inner, first), j), LANES) for j in range(0, PANEL, LANES)]
         with code.loop(0, outer) as k:

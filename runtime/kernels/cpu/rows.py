@@ -6,7 +6,7 @@ by address, so padding is a row of zeros and nothing is copied. Read next: packi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -14,10 +14,12 @@ import numpy as np
 from llvmlite import ir
 
 from netcompiler.plan import PANEL
-from runtime.kernels.cpu.block import Sums, accumulate, zeros
+from runtime.arrays import Array
+from runtime.kernels.cpu.block import accumulate, zeros
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.finish import Finish, Finishing, Writer
 from runtime.kernels.cpu.machine import machine
 
 ROWS, BLOCK = machine().rows, machine().block
@@ -31,14 +33,12 @@ ALIAS = 4096
 
 
 class Operands(NamedTuple):
-    """Addresses of the first cell of the first picture in x and y, and of the packed weights; the bytes from picture to picture."""
+    """Addresses of the first cell of the first picture in x, and of the packed weights; bytes from picture to picture of x."""
 
     x: int
     w: int
-    y: int
     batch: int
     next_x: int
-    next_y: int
 
 
 class Channels(NamedTuple):
@@ -50,16 +50,30 @@ class Channels(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """How many, and the bytes from one to the next in x, weights and y."""
+    """How many, and the bytes from one to the next in x and weights."""
 
     number: int
     x: int
     w: int
-    y: int
 
 
-def product(operands: Operands, sides: Sides, taps: Sequence[Tap], groups: Groups, channels: Channels) -> Step:
-    """y = rows of x times w."""
+class Spread(NamedTuple):
+    """Where results lie: the first of them along each side, and so many cells from one to the next."""
+
+    first: tuple[int, ...]
+    step: tuple[int, ...]
+
+    def numbers(self, x: Array) -> list[int]:
+        """The address of the first in an array, the bytes from picture to picture and along each side."""
+        strides = x.strides[1:-1]
+        begin = x.ctypes.data + sum(n * step for n, step in zip(self.first, strides, strict=True))
+        return [begin, x.strides[0], *(n * step for n, step in zip(self.step, strides, strict=True))]
+
+
+def product(
+    operands: Operands, sides: Sides, taps: Sequence[Tap], groups: Groups, channels: Channels, spread: Spread, finishing: Finishing
+) -> Step:
+    """Rows of x times w, and what is behind that."""
     table = sides.table(taps, channels.inner * PANEL * 4)
     zero = np.zeros(channels.inner + LANES, np.float32)
     many = operands.batch * prod(sides.cells)
@@ -68,12 +82,14 @@ def product(operands: Operands, sides: Sides, taps: Sequence[Tap], groups: Group
     splits = min(-(-channels.outer // BLOCK), -(-32 // (runs * groups.number)))
     size = groups.number * splits * runs
     panel = channels.taps * channels.inner * PANEL * 4
-    args = [*operands[:3], zero.ctypes.data, table.ctypes.data, len(taps), *channels[:2], panel, many, together, runs, splits]
-    args += [*groups[1:], *operands[4:], *sides.numbers()]
-    scratch = together * ROWS * (len(taps) + 1) * 8 + (channels.outer + BLOCK) * 4
+    args = [*operands[:2], zero.ctypes.data, table.ctypes.data, len(taps), *channels[:2], panel, many, together, runs, splits]
+    args += [*groups[1:], operands.next_x, *sides.numbers()]
+    args += [*(n for cell in finishing.cells for n in spread.numbers(cell)), *finishing.numbers]
+    scratch = together * ROWS * (len(taps) + len(finishing.cells)) * 8 + (channels.outer + BLOCK) * 4
     copied = len(taps) == 1 and channels.inner % LANES == 0 and any(step % ALIAS == 0 for step in sides.x)
     scratch += together * ROWS * (channels.inner + LANES) * 4 if copied else 0
-    return Step((convolved, len(sides.cells), _tail(channels.outer), copied), args, size, min(size, 64), scratch, (table, zero))
+    kernel = (convolved, len(sides.cells), _tail(channels.outer), copied, finishing.structure)
+    return Step(kernel, args, size, min(size, 64), scratch, (table, zero))
 
 
 def _tail(outer: int) -> tuple[int, bool]:
@@ -82,69 +98,94 @@ def _tail(outer: int) -> tuple[int, bool]:
     return -(-rest // LANES), bool(rest % LANES)
 
 
-X, W, Y, ZERO, TAPS, COUNT, INNER, OUTER, NEXT_PANEL, MANY, TOGETHER, RUNS, SPLITS, GX, GW, GY, NX, NY, SIDES = range(19)
-"""The numbers of the table; behind them the fields of Sides, side by side."""
+X, W, ZERO, TAPS, COUNT, INNER, OUTER, NEXT_PANEL, MANY, TOGETHER, RUNS, SPLITS, GX, GW, NX, SIDES = range(16)
+"""The numbers of the table; behind them the fields of Sides, side by side, those of Spread for each array, and those of the finish."""
+
+
+class _Kernel:
+    """What the parts of a kernel share."""
+
+    def __init__(self, code: Code, sides: int, finish: Finish) -> None:
+        self.code, self.sides = code, sides
+        self.walk = Walk(code, SIDES, sides, code.arg(TAPS))
+        self.dtypes = finish.cells
+        self.spread = SIDES + sides * len(Sides._fields)
+        self.writer = Writer(code, finish, self.spread + len(self.dtypes) * (2 + sides))
+
+    @property
+    def rows(self) -> Number:
+        """Bytes of a block's addresses: for each tap those of ROWS rows of x, behind the taps those of each array with cells."""
+        return self.code.mul(self.code.add(self.code.arg(COUNT), len(self.dtypes)), ROWS * 8)
+
+    @property
+    def nowhere(self) -> Number:
+        """The address of a row that nobody reads: behind all blocks."""
+        return self.code.add(self.code.scratch, self.code.mul(self.code.arg(TOGETHER), self.rows))
+
+    def cell(self, i: int, group: ir.Value, place: Sequence[ir.Value]) -> Number:
+        """The address of a cell in an array."""
+        code, first = self.code, self.spread + i * (2 + self.sides)
+        moved = [code.mul(n, code.arg(first + 1 + side)) for side, n in enumerate(place)]
+        return code.at(code.total(code.arg(first), *moved), code.mul(group, code.arg(OUTER)), self.dtypes[i])
 
 
 class _Rows(NamedTuple):
-    """Rows of the result that a unit works on: `blocks` of ROWS from `first` on."""
+    """Rows of the result that a unit works on: `blocks` of ROWS from `first` on, of a group."""
 
     first: ir.Value
     blocks: ir.Value
-    x: Number
-    y: Number
+    group: ir.Value
+    split: ir.Value
 
 
-Behind = Callable[[Code, Sums, Sequence[Number], Number, bool], None]
-"""What becomes of a block of sums: it gets them, the address of each row of y, the first channel and whether the last vector is a part."""
-
-
-def convolved(code: Code, sides: int, tail: tuple[int, bool], copied: bool) -> None:
+def convolved(code: Code, sides: int, tail: tuple[int, bool], copied: bool, finish: Finish) -> None:
     """A unit is a group, a share of the panels, and so many blocks of rows as stay in the cache together."""
-    walk = Walk(code, SIDES, sides, code.arg(TAPS))
+    kernel = _Kernel(code, sides, finish)
     runs, splits = code.arg(RUNS), code.arg(SPLITS)
     with code.loop(code.lo, code.hi) as unit:
         share, run = code.div(unit, runs), code.rem(unit, runs)
-        group, split = code.div(share, splits), code.rem(share, splits)
         first = code.mul(run, code.mul(code.arg(TOGETHER), ROWS))
         many = code.min(code.sub(code.arg(MANY), first), code.mul(code.arg(TOGETHER), ROWS))
-        blocks = code.div(code.add(many, ROWS - 1), ROWS)
-        x = code.add(code.arg(X), code.mul(group, code.arg(GX)))
-        y = code.add(code.arg(Y), code.mul(group, code.arg(GY)))
-        _addresses(code, walk, copied, _Rows(first, blocks, x, y))
-        _panels(code, walk, tail, blocks, group, split)
+        rows = _Rows(first, code.div(code.add(many, ROWS - 1), ROWS), code.div(share, splits), code.rem(share, splits))
+        _addresses(kernel, copied, rows)
+        _panels(kernel, tail, rows)
 
 
-def _addresses(code: Code, walk: Walk, copied: bool, rows: _Rows) -> None:
-    """Writes, block by block, for each tap the addresses of ROWS rows of x, and behind the taps those of y."""
+def _addresses(kernel: _Kernel, copied: bool, rows: _Rows) -> None:
+    """Writes, block by block, the addresses of all rows."""
+    code, walk = kernel.code, kernel.walk
     with code.reduce(0, rows.blocks, 1, walk.place(rows.first)) as block:
-        here = code.add(code.scratch, code.mul(block.i, code.mul(code.add(code.arg(COUNT), 1), ROWS * 8)))
+        here = code.add(code.scratch, code.mul(block.i, kernel.rows))
         with code.reduce(0, ROWS, 1, block.values) as row:
             index = code.add(code.mul(block.i, ROWS), row.i)
             at = code.at(here, row.i, "i64")
-            _row(code, walk, rows, row.values, index, at)
+            _row(kernel, rows, row.values, index, at)
             if copied:
-                _copied(code, at, index)
+                _copied(kernel, at, index)
             else:
                 _fetched(code, at)
             row.next = walk.next(row.values)
         block.next = row.result
 
 
-def _row(code: Code, walk: Walk, rows: _Rows, place: Sequence[ir.Value], index: ir.Value, at: Number) -> None:
+def _row(kernel: _Kernel, rows: _Rows, place: Sequence[ir.Value], index: ir.Value, at: Number) -> None:
     """The addresses of one row; of a row behind the last one zeros, and a place that nobody reads."""
+    code, walk = kernel.code, kernel.walk
     there = code.compare("<", code.add(rows.first, index), code.arg(MANY))
-    starts, origin = walk.starts(place), walk.origin(rows.x, code.arg(NX), place)
+    x = code.add(code.arg(X), code.mul(rows.group, code.arg(GX)))
+    starts, origin = walk.starts(place), walk.origin(x, code.arg(NX), place)
     with code.loop(0, code.arg(COUNT)) as tap:
         code.store(walk.row(tap, starts, origin, code.arg(ZERO), there), code.at(at, code.mul(tap, ROWS), "i64"))
-    y = walk.result(rows.y, code.arg(NY), place)
-    code.store(code.b.select(there, y, _nowhere(code)), code.at(at, code.mul(code.arg(COUNT), ROWS), "i64"))
+    for i in range(len(kernel.dtypes)):
+        cell = code.b.select(there, kernel.cell(i, rows.group, place), kernel.nowhere)
+        code.store(cell, code.at(at, code.mul(code.add(code.arg(COUNT), i), ROWS), "i64"))
 
 
-def _copied(code: Code, at: Number, index: ir.Value) -> None:
+def _copied(kernel: _Kernel, at: Number, index: ir.Value) -> None:
     """Replaces the address of a row by that of its copy."""
+    code = kernel.code
     pitch = code.mul(code.add(code.arg(INNER), LANES), 4)
-    copy = code.total(_nowhere(code), code.mul(code.add(code.arg(OUTER), BLOCK), 4), code.mul(index, pitch))
+    copy = code.total(kernel.nowhere, code.mul(code.add(code.arg(OUTER), BLOCK), 4), code.mul(index, pitch))
     source = code.load(at, "i64")
     with code.loop(0, code.arg(INNER), LANES) as c:
         code.store(code.load(code.at(source, c), lanes=LANES), code.at(copy, c))
@@ -158,51 +199,36 @@ def _fetched(code: Code, at: Number) -> None:
         code.prefetch(code.at(row, c))
 
 
-def _panels(code: Code, walk: Walk, tail: tuple[int, bool], blocks: ir.Value, group: ir.Value, split: ir.Value) -> None:
+def _panels(kernel: _Kernel, tail: tuple[int, bool], rows: _Rows) -> None:
     """The full panels of this share, and in the last share what is behind them."""
-    columns, part = tail
+    code, (columns, part) = kernel.code, tail
     full = code.div(code.arg(OUTER), BLOCK)
     panels = code.add(full, 1 if columns else 0)
-    w = code.add(code.arg(W), code.mul(group, code.arg(GW)))
-    begin, end = (code.div(code.mul(code.add(split, i), panels), code.arg(SPLITS)) for i in (0, 1))
+    begin, end = (code.div(code.mul(code.add(rows.split, i), panels), code.arg(SPLITS)) for i in (0, 1))
     with code.loop(begin, code.min(end, full)) as panel:
-        _blocks(code, walk, machine().columns, False, blocks, w, panel)
+        _blocks(kernel, machine().columns, False, rows, panel)
     if columns:
         with code.when(code.compare("==", end, panels)):
-            _blocks(code, walk, columns, part, blocks, w, full)
+            _blocks(kernel, columns, part, rows, full)
 
 
-def _blocks(code: Code, walk: Walk, columns: int, part: bool, blocks: ir.Value, w: Number, panel: ir.Value) -> None:
+def _blocks(kernel: _Kernel, columns: int, part: bool, rows: _Rows, panel: ir.Value) -> None:
     """Each block of rows times one panel."""
-    taps = code.arg(COUNT)
+    code, taps = kernel.code, kernel.code.arg(COUNT)
     channel = code.mul(panel, BLOCK)
-    weights = code.add(w, code.mul(code.div(channel, PANEL), code.arg(NEXT_PANEL)))
+    weights = code.total(code.arg(W), code.mul(rows.group, code.arg(GW)), code.mul(code.div(channel, PANEL), code.arg(NEXT_PANEL)))
     weights = code.at(weights, code.rem(channel, PANEL))
-    with code.loop(0, blocks) as block:
-        here = code.add(code.scratch, code.mul(block, code.mul(code.add(taps, 1), ROWS * 8)))
+    with code.loop(0, rows.blocks) as block:
+        here = code.add(code.scratch, code.mul(block, kernel.rows))
         with code.reduce(0, taps, 1, zeros(code, ROWS, columns)) as tap:
-            at = code.at(here, code.mul(tap.i, ROWS), "i64")
-            rows = [code.load(code.at(at, r, "i64"), "i64") for r in range(ROWS)]
-            right = code.add(weights, walk.weights(tap.i))
-            tap.next = accumulate(code, tap.values, rows, right, code.arg(INNER), pitch=PANEL)
-        at = code.at(here, code.mul(taps, ROWS), "i64")
-        stored(code, tap.result, [code.load(code.at(at, r, "i64"), "i64") for r in range(ROWS)], channel, part)
+            left = _row_addresses(code, here, tap.i)
+            right = code.add(weights, kernel.walk.weights(tap.i))
+            tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL)
+        cells = [_row_addresses(code, here, code.add(taps, i)) for i in range(len(kernel.dtypes))]
+        outer = code.add(code.mul(rows.group, code.arg(OUTER)), channel)
+        kernel.writer.block(tap.result, cells, channel, outer, code.arg(OUTER) if part else None)
 
 
-def stored(code: Code, sums: Sums, rows: Sequence[Number], channel: Number, part: bool) -> None:
-    """As they are."""
-    columns = len(sums) // len(rows)
-    for r, row in enumerate(rows):
-        for j in range(columns):
-            at = code.at(row, code.add(channel, j * LANES))
-            if part and j == columns - 1:
-                left = code.sub(code.sub(code.arg(OUTER), channel), j * LANES)
-                code.store_masked(sums[r * columns + j], at, code.mask(left, LANES))
-            else:
-                code.store(sums[r * columns + j], at)
-
-
-def _nowhere(code: Code) -> Number:
-    """The address of a row that nobody reads: behind the addresses."""
-    rows = code.mul(code.arg(TOGETHER), ROWS * 8)
-    return code.add(code.scratch, code.mul(rows, code.add(code.arg(COUNT), 1)))
+def _row_addresses(code: Code, here: Number, number: Number) -> list[ir.Value]:
+    at = code.at(here, code.mul(number, ROWS), "i64")
+    return [code.load(code.at(at, r, "i64"), "i64") for r in range(ROWS)]

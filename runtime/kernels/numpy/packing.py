@@ -21,8 +21,8 @@ def _rows(w: Array) -> Array:
 
 
 def _rows_dx(w: Array) -> Array:
-    """[group, panel, tap, k, PANEL of c]"""
-    return _paneled(w.transpose(0, 2, 1, 3))
+    """[group, panel, tap, k, PANEL of c], the last tap first"""
+    return _paneled(w.transpose(0, 2, 1, 3)[:, ::-1])
 
 
 def _paneled(w: Array) -> Array:

@@ -1,0 +1,53 @@
+"""The map that alone reads a product is computed where the product's results are made, if the target's kernel does that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netcompiler.passes.regions import readers_of, region
+from netcompiler.passes.why import Why, because
+from netcompiler.plan import CORES, Instruction, Program, Value
+from netcompiler.scalar import nodes
+from netcompiler.targets import Target
+
+
+def finished(program: Program, target: Target, why: Why) -> Program:
+    """A fused instruction stands where the map stood."""
+    readers = readers_of(program)
+    cores = {i.result: position for position, i in enumerate(program.instructions) if i.op in CORES and readers[i.result] == 1}
+    lines: list[Instruction | None] = list(program.instructions)
+    for position, instruction in enumerate(program.instructions):
+        if instruction.op != "map":
+            continue
+        for value in sorted(set(instruction.operands) & cores.keys(), key=lambda v: -cores[v]):
+            core = program.instructions[cores[value]]
+            if reason := _refused(program, target, core, instruction, cores[value], position):
+                why(because(program, instruction, f"is not computed in {core.op} {core.result.name}: {reason}"))
+                continue
+            lines[cores[value]] = None
+            lines[position] = region((core, instruction), instruction.results, instruction.origin)
+            break
+    if None not in lines:
+        return program
+    forward = sum(line is not None for line in lines[: program.forward])
+    return replace(program, instructions=tuple(line for line in lines if line), forward=forward)
+
+
+def _refused(program: Program, target: Target, core: Instruction, outer: Instruction, at: int, position: int) -> str:
+    if at < program.forward <= position:
+        return "it is kept for the backward half"
+    if outer.attributes["shape"] != core.result.shape:
+        return f"it is computed for each of {outer.attributes['shape']}"
+    if odd := next((value for value in outer.operands if not _beside(value, core.result)), None):
+        return f"{odd.name} is neither of its shape nor one number for each channel"
+    if any(node.op in ("index", "uniform") for expr in outer.attributes["exprs"] for node in nodes(expr)):
+        return "it depends on positions"
+    offer = target.cheapest(core)
+    return "" if offer and offer.finishes else f"{target.name} has no kernel that does that"
+
+
+def _beside(value: Value, result: Value) -> bool:
+    """Of the same shape, one for each channel, or a single number."""
+    if value.dtype not in ("f32", "b1", "u8"):
+        return False
+    return value.shape == result.shape or value.elements == 1 or (value.elements == value.shape[-1] == result.shape[-1])

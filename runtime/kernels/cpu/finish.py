@@ -1,0 +1,120 @@
+"""What becomes of a product's sums while they are in registers: a map over them, whose results are written where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from netcompiler.scalar import Expr, operand
+from runtime.arrays import Array, name_of
+from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.expression import Computation, Typed, canonical, register
+
+SUM, CELL, CHANNEL, ONE = "sum", "cell", "channel", "one"
+"""An operand is the product's sum, lies as the result does, is a number for each channel, or a single one."""
+
+
+class Behind(NamedTuple):
+    """The map as an instruction has it: None stands for the product among its operands."""
+
+    exprs: Sequence[Expr]
+    results: Sequence[Array]
+    operands: Sequence[Array | None]
+
+
+def plain(y: Array) -> Behind:
+    """Nothing is done with the sums."""
+    return Behind((operand(0),), (y,), (None,))
+
+
+class Finish(NamedTuple):
+    """What the code depends on: expressions, the dtypes of results, and of operands what they are and their dtypes."""
+
+    exprs: tuple[Expr, ...]
+    results: tuple[str, ...]
+    operands: tuple[tuple[str, str], ...]
+    literals: int
+
+    @property
+    def cells(self) -> list[str]:
+        """The dtypes of all that lies cell by cell: results, then operands."""
+        return [*self.results, *(dtype for kind, dtype in self.operands if kind == CELL)]
+
+
+class Finishing:
+    """A map behind a product, ready to be written: its structure, the arrays with cells, and the numbers for the table."""
+
+    def __init__(self, behind: Behind) -> None:
+        exprs, order, literals = canonical(behind.exprs)
+        arrays = [behind.operands[i] for i in order]
+        shape = behind.results[0].shape
+        kinds = tuple((_kind(x, shape), "f32" if x is None else name_of(x)) for x in arrays)
+        self.structure = Finish(exprs, tuple(map(name_of, behind.results)), kinds, len(literals))
+        self.cells = [*behind.results, *(x for x, (kind, _) in zip(arrays, kinds, strict=True) if kind == CELL and x is not None)]
+        others = [x.ctypes.data for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in (CHANNEL, ONE) and x is not None]
+        self.numbers = [*others, *np.array(literals, np.float64).view(np.int64).tolist()]
+
+
+def _kind(x: Array | None, shape: Sequence[int]) -> str:
+    if x is None:
+        return SUM
+    return CELL if x.shape == tuple(shape) else ONE if x.size == 1 else CHANNEL
+
+
+class Writer:
+    """Writes the map in a kernel whose table has, from `first` on, the numbers of a Finishing."""
+
+    def __init__(self, code: Code, finish: Finish, first: int) -> None:
+        self.code, self.finish = code, finish
+        others = [i for i, (kind, _) in enumerate(finish.operands) if kind in (CHANNEL, ONE)]
+        self.others = {i: code.arg(first + number) for number, i in enumerate(others)}
+        self.literals = [self._literal(code.arg(first + len(others) + i)) for i in range(finish.literals)]
+
+    def _literal(self, bits: ir.Value) -> ir.Value:
+        with self.code.at_entry():
+            number = self.code.b.fptrunc(self.code.b.bitcast(bits, ir.DoubleType()), ir.FloatType())
+            return self.code.splat(number, LANES)
+
+    def block(self, sums: Sequence[ir.Value], cells: Sequence[Sequence[Number]], own: Number, outer: Number, limit: Number | None) -> None:
+        """Row by row vectors of sums; `cells` are the addresses of the rows in all that lies cell by cell. The first channel is
+        `own` there, and `outer` of all; with a `limit` the last vector ends before that channel."""
+        code, rows = self.code, len(cells[0])
+        columns = len(sums) // rows
+        for j in range(columns):
+            channel = code.add(own, j * LANES)
+            mask = code.mask(code.sub(limit, channel), LANES) if limit is not None and j == columns - 1 else None
+            for r in range(rows):
+                at = [code.at(each[r], channel, dtype) for each, dtype in zip(cells, self.finish.cells, strict=True)]
+                self.write(sums[r * columns + j], at, code.add(outer, j * LANES), mask)
+
+    def write(self, sums: ir.Value, cells: Sequence[Number], channel: Number, mask: ir.Value | None) -> None:
+        """A vector of sums; `cells` are the addresses of its first channel in all that lies cell by cell."""
+        results = len(self.finish.results)
+        read = iter(cells[results:])
+        operands = [self._operand(i, sums, read, channel, mask) for i in range(len(self.finish.operands))]
+
+        def leaf(e: Expr) -> Typed:
+            return operands[e.leaf] if e.leaf < len(operands) else (self.literals[e.leaf - len(operands)], "f32")
+
+        computation = Computation(self.code, leaf, LANES)
+        values = [computation.stored(expr, dtype) for expr, dtype in zip(self.finish.exprs, self.finish.results, strict=True)]
+        for value, address in zip(values, cells, strict=False):
+            if mask is None:
+                self.code.store(value, address)
+            else:
+                self.code.store_masked(value, address, mask)
+
+    def _operand(self, i: int, sums: ir.Value, cells: Iterator[Number], channel: Number, mask: ir.Value | None) -> Typed:
+        kind, dtype = self.finish.operands[i]
+        if kind == SUM:
+            return sums, dtype
+        if kind == ONE:
+            return register(self.code, self.code.splat(self.code.load(self.others[i], dtype), LANES), dtype)
+        address = next(cells) if kind == CELL else self.code.at(self.others[i], channel, dtype)
+        return register(self.code, self._load(address, dtype, mask), dtype)
+
+    def _load(self, address: Number, dtype: str, mask: ir.Value | None) -> ir.Value:
+        return self.code.load(address, dtype, LANES) if mask is None else self.code.load_masked(address, mask, dtype)
