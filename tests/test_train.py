@@ -109,6 +109,8 @@ def test_two_epochs_of_digits(ask: Ask) -> None:
         "events.jsonl",
         "last.safetensors",
         "metrics.csv",
+        "plots",
+        "report.html",
         "resolved.yaml",
         "spec.yaml",
         "states",
