@@ -202,7 +202,9 @@ def _value(value: Any) -> str:
 
 
 ATTRIBUTES: Mapping[str, Callable[[Any, Instruction], str]] = {
-    **dict.fromkeys(("shape", "dtype", "size", "rows", "columns", "ta", "tb", "begin", "end", "step", "high", "interior", "form", "elements"), _nothing),
+    **dict.fromkeys(
+        ("shape", "dtype", "size", "rows", "columns", "ta", "tb", "begin", "end", "step", "high", "interior", "form", "elements"), _nothing
+    ),
     "axes": _axes,
     "axis": lambda axis, instruction: _axes([axis], instruction),
     "order": _axes,

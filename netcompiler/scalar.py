@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial, reduce
 from typing import Any, TypeAlias
 
 Number: TypeAlias = "int | float"
@@ -262,7 +262,7 @@ def logical(op: str, *args: Expr) -> Expr:
     if decisive in [bool(arg.leaf) for arg in args if arg.op == "literal"]:
         return literal(decisive)
     unknown = [arg for arg in args if arg.op != "literal"]
-    return make(op, *unknown) if len(unknown) > 1 else unknown[0] if unknown else literal(not decisive)
+    return reduce(partial(make, op), unknown) if unknown else literal(not decisive)
 
 
 def cast(a: Expr, dtype: str) -> Expr:

@@ -13,7 +13,7 @@ from netcompiler.graph import Node as GraphNode
 from netcompiler.layers.layer import show
 from netcompiler.losses import Loss
 from netcompiler.reader import Findings, option_place
-from netcompiler.recipe import Recipe
+from netcompiler.recipe import Augmentation, Recipe
 from netcompiler.recipe.families import Column
 from netcompiler.source import Items, Mapping, Node, Place
 
@@ -58,6 +58,18 @@ class _Check:
             for index, augmentation in enumerate(self.recipe.augment):
                 with self.at("augment", index):
                     augmentation.fits(given.shape)
+                    self._stays(augmentation)
+
+    def _stays(self, augmentation: Augmentation) -> None:
+        """What a target says of places is no longer true of a picture that was moved."""
+        for output in self.graph.outputs if augmentation.moves else ():
+            if output.loss and output.node.shape[1:]:
+                raise Mistake(
+                    "augment-target",
+                    f"{augmentation.kind} moves what is in the pictures, and the targets of {output.name} are maps that stay as they are",
+                    "leave it out; color_jitter, erasing and mixup move nothing",
+                    [f"target: {show(output.loss.target(output.node.shape))}"],
+                )
 
     # settings of layers
 

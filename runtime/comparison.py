@@ -14,6 +14,7 @@ import numpy as np
 from netcompiler.plan import Instruction, Plan
 from runtime.arrays import Array, dtype_of
 from runtime.binding import Binding
+from runtime.feed import INPUT, TARGET
 from runtime.kernels.numpy import KERNELS
 from runtime.oracle import attributes
 
@@ -56,7 +57,9 @@ def _fill(plan: Plan, states: Mapping[str, Array], rng: np.random.Generator) -> 
         array = states[name]
         if name in plan.classes and array.dtype.kind == "i":
             array[...] = rng.integers(0, plan.classes[name], array.shape)
-        elif state.segment == "inputs":
+        elif array.dtype == np.uint8:
+            array[...] = rng.integers(0, 256, array.shape)
+        elif name.startswith((INPUT, TARGET)):
             array[...] = rng.normal(size=array.shape)
         elif state.segment in ("parameters", "statistics"):
             array[...] += 0.1 * rng.random(array.shape)

@@ -70,24 +70,17 @@ class Feed:
         classes = self.plan.classes.get(name)
         if classes and slot.dtype.kind == "i":
             return self._labels(name, value, classes)[..., None]
-        if classes and value.dtype.kind in "iu" and value.ndim == slot.ndim - 1:
-            return np.eye(classes, dtype=slot.dtype)[self._labels(name, value, classes)]
         return self._numbers(name, value)
 
     def _numbers(self, name: str, value: Array) -> Array:
         slot, plain = self.slots[name], _plain(name)
-        kinds = "f" if name.startswith(INPUT) else "fiu"
+        kinds = "" if slot.dtype == np.uint8 else "f" if name.startswith(INPUT) else "fiu"
         if value.dtype != np.uint8 and value.dtype.kind not in kinds:
-            raise InputError(f"{plain} takes uint8 or floating-point numbers, and {value.dtype} is given")
+            raise InputError(f"{plain} takes uint8{' or floating-point numbers' if kinds else ''}, and {value.dtype} is given")
         want = _outside(slot).shape[1:]
         if value.shape[1:] != want:
             raise InputError(f"{plain} is {list(want)} for each row, and {list(value.shape[1:])} is given")
-        with np.errstate(over="ignore"):  # found below
-            numbers = value.astype(slot.dtype)
-        if not np.isfinite(numbers).all():
-            raise InputError(f"{plain} holds values that are not finite in {slot.dtype}")
-        if value.dtype == np.uint8:
-            numbers /= 255
+        numbers = value if slot.dtype == np.uint8 else _finite(plain, value, slot.dtype)
         return np.moveaxis(numbers, 1, -1) if value.ndim > 2 else numbers
 
     def _labels(self, name: str, value: Array, classes: int) -> Array:
@@ -100,6 +93,17 @@ class Feed:
         if low < 0 or high >= classes:
             raise InputError(f"{plain} goes from 0 to {classes - 1}, and {low if low < 0 else high} is given")
         return value
+
+
+def _finite(name: str, value: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers as they are; bytes from 0 to 1."""
+    with np.errstate(over="ignore"):  # found below
+        numbers = value.astype(dtype)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{name} holds values that are not finite in {dtype}")
+    if value.dtype == np.uint8:
+        numbers /= 255
+    return numbers
 
 
 def _array(name: str, value: Any) -> Array:

@@ -47,6 +47,18 @@ class Journal:
         return "" if os.pread(self._file.fileno(), 1, end - 1) == b"\n" else "\n"
 
 
+def is_written(path: Path) -> bool:
+    """Whether a process has it open to write."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """The events in their order; lines that were cut off are left out."""
     for line in path.read_bytes().splitlines() if path.exists() else ():

@@ -9,7 +9,8 @@ import numpy as np
 
 from netcompiler.plan import Plan, State
 from runtime.binding import Array, Binding, external
-from runtime.feed import Feed, InputError
+from runtime.data.scale import Scale
+from runtime.feed import INPUT, Feed, InputError
 from runtime.timing import Timed, timed
 
 GRADIENT = "gradient of "
@@ -85,6 +86,16 @@ class Session:
             if follower and follower.parameter not in values:
                 self.arrays[follower.value.name][...] = self.arrays[state.value.name]
         self.stale = True
+
+    def normalize(self, scales: Mapping[str, Scale]) -> None:
+        """Sets what the plan normalizes its input by; a vector takes the numbers of a picture's channels, one channel after the other."""
+        for name, scale in scales.items():
+            plain = name.removeprefix(INPUT)
+            for state, values in ((f"mean.{plain}", scale.mean), (f"std.{plain}", scale.std)):
+                if state not in self.arrays:
+                    raise InputError(f"the recipe does not normalize {plain}, and the weights are for one that does: add normalize: auto")
+                array = self.arrays[state]
+                array[...] = np.repeat(values, array.size // len(values))
 
     def state(self) -> dict[str, Array]:
         """Everything that the next step depends on beside its batch, by the plan's names, in PyTorch's order: copies."""

@@ -92,6 +92,7 @@ class Trainer:
     def __init__(self, session: Session, recipe: Recipe, train: Feeder, test: Feeder, keeping: Keeping | None = None) -> None:
         self.session, self.recipe, self.train, self.test = session, recipe, train, test
         self.keeping = keeping or Keeping()
+        session.normalize(train.scales)
         self.names = [name for name, value in session.plan.programs["evaluate"].outputs.items() if value.elements == 1]
         self.goal, self.watched = goal(recipe, self.names), watched(recipe, self.names)
         self.per_epoch = -(-len(train) // recipe.batch)

@@ -18,6 +18,7 @@ LISTINGS = {
     "inception": ("inception.yaml", "train"),
     "dense": ("dense.yaml", "train"),
     "signal": ("signal.yaml", "train"),
+    "augmented": ("augmented.yaml", "train"),
 }
 """File -> spec and mode."""
 

@@ -24,7 +24,7 @@ from runtime.data.named import FILES, SETS, folder
 from runtime.data.order import held_out, shuffled
 from runtime.data.resident import Fitted
 from runtime.data.rows import Rows, Sets
-from runtime.data.scale import measured, scale
+from runtime.data.scale import Scale, measured, scale
 from runtime.data.source import read
 from runtime.data.wanted import Wanted
 
@@ -292,7 +292,7 @@ def test_measured_pictures_get_mean_0_and_deviation_1() -> None:
     x = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), np.uint8)
     x[:, 2] = 7
     found = measured([x[:20], x[20:]])
-    y = found(x)
+    y = (x / 255 - np.reshape(found.mean, (3, 1, 1))) / np.reshape(found.std, (3, 1, 1))
     assert y[:, :2].mean((0, 2, 3)) == pytest.approx(0, abs=1e-5)
     assert y[:, :2].std((0, 2, 3)) == pytest.approx(1, rel=1e-5)
     assert found.std[2] == 1
@@ -304,7 +304,5 @@ def test_measured_pictures_get_mean_0_and_deviation_1() -> None:
 
 def test_given_numbers_are_taken_as_they_are() -> None:
     reader = Fitted(Table("x", np.zeros((1, 1, 2, 2), np.uint8)), Form(Wanted((1, 2, 2)), None, "image"))
-    found = scale(Channels(mean=[0.5], std=[0.25]), reader, np.arange(1))
-    assert found
-    assert found(np.full((1, 1, 1, 1), 255, np.uint8)).item() == 2
+    assert scale(Channels(mean=[0.5], std=[0.25]), reader, np.arange(1)) == Scale((0.5,), (0.25,))
     assert scale(None, reader, np.arange(1)) is None

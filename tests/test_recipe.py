@@ -478,7 +478,7 @@ def test_deviations(kind: str, options: dict[str, object], fan_in: int, fan_out:
 IMPORT = """
 import sys
 from netcompiler.recipe import Recipe, SCHEDULES
-late = [f"netcompiler.recipe.{name}" for name in ("schedule", "data", "augmentation", "initialiser")]
+late = [f"netcompiler.recipe.{name}" for name in ("schedule", "data", "motion", "colour", "mixing", "initialiser")]
 assert not any(name in sys.modules for name in late), sorted(sys.modules)
 assert not Recipe.__pydantic_complete__, "a validator was built"
 assert "numpy" not in sys.modules

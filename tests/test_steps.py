@@ -58,15 +58,6 @@ def test_loss(loss: str, layers: str, target: Any) -> None:
     agrees(small.text(layers, loss), target)
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "{cross_entropy: {smoothing: 0.1, class_weights: [1, 2, 0, 0.5, 3]}}"])
-def test_mixing_augmentations_make_shares_of_the_targets(loss: str) -> None:
-    spec = small.text(small.NORMED, loss, "optimizer: {sgd: 0.1}, augment: [mixup: 0.2]")
-    shares = np.random.default_rng(0).dirichlet(np.ones(5), 4)
-    agrees(spec, shares)
-    session = Session(small.planned(spec))
-    assert session.evaluate(X, Y) == session.evaluate(X, np.eye(5)[Y])  # numbers of classes serve too
-
-
 def test_shares_do_not_suit_every_loss() -> None:
     spec = small.text(small.NORMED, "hinge", "optimizer: {sgd: 0.1}, augment: [mixup: 0.2]")
     with pytest.raises(SpecError, match="hinge takes the number of a class, and mixup mixes classes"):

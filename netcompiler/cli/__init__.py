@@ -15,6 +15,8 @@ VERBS = {
     "plan": "the program that a net becomes, stage by stage",
     "train": "train a net as its recipe says",
     "lr": "the learning rate over the time of training, drawn",
+    "runs": "the runs that are there, or some of them side by side",
+    "report": "a run as one page: curves, mistakes, filters, layers, settings",
     "eval": "measure the weights of a run again",
     "bench": "how fast a net is, alone or beside PyTorch",
     "profile": "where the time of a net goes, layer by layer",
@@ -24,7 +26,7 @@ VERBS = {
     "new": "write a commented spec to start from",
     "schema": "the JSON Schema of the language, for editors",
 }
-LASTING = ("train", "eval")
+LASTING = ("train", "report", "eval")
 """Verbs that run for long."""
 
 FINE, FAULTY, REFUSED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141

@@ -50,6 +50,7 @@ def _evaluate(name: str, data: str | None) -> int:
     with told():
         session = Session(plan, opened.recipe.seed)
     session.load(tensors)
+    session.normalize(scales)
     test = to_test(plan, opened.recipe, opened.fields(), scales)
     found = evaluate(session, test)
     print(f"{run.weights()}, {len(test):,} pictures")

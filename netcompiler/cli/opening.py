@@ -65,8 +65,9 @@ class Opened:
     def plan(self, target: str, facts: Facts | None = None) -> Plan:
         """The plan to train with, for the recipe's batch or a part of it; `facts` are what was measured before."""
         batch = -(-self.recipe.batch // self.recipe.accumulate)
+        in_bytes = self.recipe.data is not None and self.recipe.data.in_bytes
         try:
-            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, chosen(target), "f32", facts or {}))
+            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, chosen(target), "f32", facts or {}, bytes=in_bytes))
         except SpecError as error:
             raise Faulty(error.diagnostics) from None
         except NotImplementedError as error:
@@ -120,8 +121,6 @@ def check_runnable(recipe: Recipe) -> None:
 
 
 def _not_yet(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    if recipe.augment:
-        yield "augment", "--set train.augment=[]"
     if recipe.precision not in (None, *PRECISIONS):
         yield f"precision: {recipe.precision}", "--precision fp32"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ def _parser() -> arguments.Parser:
         help="how often all is saved between the ends of epochs: 500 steps, 10 min; default: 10 min",
     )
     parser.add_argument("--keep", type=arguments.count, metavar="N", help="how many states stay; default: 2, so that one may be damaged")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's events into the run's folder, too")
     parser.add_argument("--dry-run", action="store_true", help="look at spec, data, memory, disk and time, and stop there")
     parser.add_argument("--quiet", action="store_true", help="print only how it ended")
     return parser
@@ -84,15 +86,37 @@ def _rehearsed(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from netcompiler.cli.progress import display
+    from runtime.tensorboard import also
 
-    with _begun(args) as ready:
+    _check_tensorboard(args)
+    with _begun(args) as ready, ExitStack() as open_:
         if not args.quiet:
             print(ready.heading, flush=True)
         with display(sys.stdout, args.quiet) as shown:
+            if args.tensorboard:
+                shown = open_.enter_context(also(shown, ready.run, ready.trainer.progress.step))
             outcome = ready.trainer.fit(ready.run, shown, ready.about, ready.source)
+        if outcome.ended in GOOD:
+            _report(ready)
         if left_out := ready.material.faults:
             print(f"netc: {len(left_out):,} rows of the data are bad, and were left out:\n{left_out}", file=sys.stderr)
         return _ended(outcome, ready)
+
+
+def _check_tensorboard(args: argparse.Namespace) -> None:
+    if args.tensorboard and not find_spec("tensorboardX"):
+        raise Refusal("--tensorboard takes tensorboardX: pip install 'netc[tensorboard]'")
+
+
+def _report(ready: Ready) -> None:
+    """Training is over and kept: what goes wrong here is a remark."""
+    from netcompiler.cli.report import write
+    from runtime.atomic import Unwritten
+
+    try:
+        write(ready.run, ready.opened, ready.trainer.session, ready.material)
+    except Unwritten as error:
+        print(f"netc: {error}; `netc report {ready.run.folder}` writes the report when there is room", file=sys.stderr)
 
 
 @contextmanager
@@ -112,6 +136,7 @@ def _begun(args: argparse.Namespace) -> Iterator[Ready]:
         yield resuming.ready(args, run, summary)
 
 
+GOOD = ("complete", "early stop")
 ENDS = {
     "complete": "",
     "early stop": "it stalled, and the recipe's early_stop ended it. ",
@@ -127,14 +152,14 @@ def _ended(outcome: Outcome, ready: Ready) -> int:
 
     run, goal = ready.run, ready.trainer.goal
     why = ENDS[outcome.ended].format(steps=outcome.steps, next=outcome.steps + 1, kept=outcome.kept, why=_reason(outcome))
-    good = outcome.ended in ("complete", "early stop")
+    good = outcome.ended in GOOD
     if not good:
         print(f"netc: {why}`netc train --resume {run.folder}{_smaller(outcome, ready)}` goes on from there", file=sys.stderr)
     if outcome.best:
         names = dict.fromkeys([goal, *outcome.best.tested])
         best = ", ".join(f"{name} {figure(name, outcome.best.tested[name])}" for name in names)
         print(f"{why if good else ''}best in epoch {outcome.best.moment.epoch}: {best}; {clock(outcome.seconds)} in all")
-        print(f"{run.folder} has the weights; `netc eval {run.folder}` measures them again")
+        print(f"{run.folder} has the weights{' and report.html' if good else ''}; `netc eval {run.folder}` measures them again")
     else:
         print(f"{run.folder} has the weights so far, in last.safetensors")
     return FINE if good else 128 + outcome.signal if outcome.signal else FAULTY

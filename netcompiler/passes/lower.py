@@ -11,13 +11,15 @@ from functools import reduce
 from netcompiler.builder import Builder
 from netcompiler.diagnostics import Mistake, SpecError
 from netcompiler.graph import Graph, Node, Output
+from netcompiler.instructions.op import Shape
 from netcompiler.losses import Loss
 from netcompiler.losses.classification import LABEL
 from netcompiler.lowering import Lowering
 from netcompiler.metrics import metrics
+from netcompiler.pictures import Pictures, slot_sides
 from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
-from netcompiler.scalar import add, operand
+from netcompiler.scalar import add, compare, index, operand, select, wrap
 from netcompiler.tensors import tensors
 
 MODES = ("train", "infer")
@@ -37,14 +39,16 @@ def programs(mode: str, recipe: Recipe) -> tuple[str, ...]:
     return (*changing, "gradients", "evaluate", "infer")
 
 
-def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: str, dtype: str) -> Plan:
+def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: str, dtype: str, bytes: bool = False) -> Plan:
+    """With `bytes` the pictures are fed as bytes, 0 to 255 for 0 to 1."""
     recipe = recipe or Recipe()
     if mode == "train" and not any(output.loss for output in graph.outputs):
         raise SpecError(NO_LOSS.at(graph.outputs[0].place))
     states: dict[str, State] = {}
-    walks = [_Walk(graph, recipe, states, batch, dtype, name) for name in programs(mode, recipe)]
+    slot = slot_sides(recipe, graph.inputs[0], mode)
+    walks = [_Walk(graph, recipe, Lowering(Builder(dtype), states, batch, name in TRAINING), name) for name in programs(mode, recipe)]
     spec = f"{graph.name}:{graph.variant}" if graph.variant else graph.name
-    return Plan(spec, mode, batch, target, dtype, states, {walk.name: walk.program() for walk in walks}, classes=_classes(graph))
+    return Plan(spec, mode, batch, target, dtype, states, {walk.name: walk.program(slot, bytes) for walk in walks}, classes=_classes(graph))
 
 
 def _classes(graph: Graph) -> dict[str, int]:
@@ -54,18 +58,20 @@ def _classes(graph: Graph) -> dict[str, int]:
 class _Walk:
     """One program: every node once, in the order of the graph."""
 
-    def __init__(self, graph: Graph, recipe: Recipe, states: dict[str, State], batch: int, dtype: str, program: str) -> None:
+    def __init__(self, graph: Graph, recipe: Recipe, at: Lowering, program: str) -> None:
         self.graph = graph
         self.recipe = recipe
         self.name = program
-        self.training = program in TRAINING
-        self.b = Builder(dtype)
-        self.at = Lowering(self.b, states, batch, self.training)
+        self.training = at.training
+        self.at, self.b = at, at.b
         self.values: dict[Node, Value] = {}
         self.outputs: dict[str, Value] = {}
 
-    def program(self) -> Program:
-        for node in self.graph.inputs:
+    def program(self, slot: Shape, bytes: bool) -> Program:
+        first, *others = self.graph.inputs
+        self.pictures = Pictures(self.at, self.recipe, first, slot, bytes)
+        self.values[first] = self._first()
+        for node in others:
             shape = (self.at.batch, *node.shape[1:], node.shape[0])
             self.values[node] = self.at.state(f"in.{node.name}", "inputs", self.b.dtype, shape).value
         for node in self._nodes():
@@ -76,6 +82,17 @@ class _Walk:
             self._losses()
         changing = self.name in ("step", "accumulate")
         return Program(self.name, tuple(self.b.instructions), self.outputs, self.at.successors if changing else {})
+
+    def _first(self) -> Value:
+        """The first input, as its layers read it: in training augmented, else the middle of each picture."""
+        for augmentation in self.recipe.augment if self.training else ():
+            self.b.origin = f"augment {augmentation.kind}"
+            augmentation.lower(self.pictures)
+        if not self.training:
+            self.b.origin = "input"
+            self.pictures.centre()
+        self.b.origin = "normalize" if self.pictures.scale else "input"
+        return self.pictures.normalized()
 
     def _given(self) -> list[Output]:
         return [output for output in self.graph.outputs if self.training or output.only != "train"]
@@ -120,12 +137,17 @@ class _Walk:
         """The number of a class with 1 in the place of the channels, or numbers in the shape of the output.
 
         Augmentations that mix pictures turn the class into a share for each."""
-        mixing = [augmentation.kind for augmentation in self.recipe.augment if augmentation.mixes]
-        if mixing and loss.picks and not loss.soft:
-            raise SpecError(_unmixable(loss, mixing[0]).at(output.place))
-        if loss.picks and not mixing:
-            return self.at.state(f"target.{output.name}", "inputs", LABEL, (*y.shape[:-1], 1)).value
-        return self.at.state(f"target.{output.name}", "inputs", self.b.dtype, y.shape).value
+        dtype, shape = (LABEL, (*y.shape[:-1], 1)) if loss.picks else (self.b.dtype, y.shape)
+        target = self.at.state(f"target.{output.name}", "inputs", dtype, shape).value
+        if not self.pictures.mixes:
+            return target
+        if loss.picks and not loss.soft:
+            mixing = next(augmentation.kind for augmentation in self.recipe.augment if augmentation.mixes)
+            raise SpecError(_unmixable(loss, mixing).at(output.place))
+        if loss.picks:
+            own = compare("eq", index(len(y.shape) - 1), operand(0))
+            target = self.at.map(select(own, wrap(1), wrap(0)), target, shape=y.shape)
+        return self.pictures.mixed(target)
 
 
 def _unmixable(loss: Loss, augmentation: str) -> Mistake:

@@ -16,6 +16,9 @@ MaybeNames = Annotated[list[Text] | None, Field(min_length=1), Expect("a list of
 class _Pictures(Data):
     """Data that may hold pictures of any size."""
 
+    side: ClassVar[int | None] = None
+    """Of pictures that are all squares of one size."""
+
     resize: Annotated[
         Count | Annotated[list[Count], Field(min_length=2, max_length=2)] | None,
         Expect("a whole number, 1 or more, or a list of two, [rows, columns]"),
@@ -24,6 +27,12 @@ class _Pictures(Data):
         description="scale the shorter side of a picture to this, or both sides to [rows, columns], before anything else; "
         "what then is larger than the net's input is cut to its centre, what is smaller gets zeros around it",
     )
+
+    def sides(self) -> tuple[int, ...] | None:
+        if isinstance(self.resize, list):
+            return tuple(self.resize)
+        side = self.resize or self.side
+        return (side, side) if side else None
 
     def picture(self, channels: int, side: int | None) -> Column:
         """An image field: a square of a known side, or of sides that differ."""
@@ -37,10 +46,10 @@ class _Named(_Pictures):
     """A published set, with its own split into pictures for training and for testing."""
 
     channels: ClassVar[int]
-    side: ClassVar[int | None]
     classes: ClassVar[int]
     pictures: ClassVar[int]
     """To train on."""
+    in_bytes = True
 
     path: MaybeText = Field(None, description="the folder that holds it; without it netc's own data folder")
 
@@ -110,6 +119,7 @@ class Folder(_Pictures):
     """A folder with a folder of pictures for each class; the classes are numbered in the order of their names."""
 
     example = "data: {folder: {path: flowers, resize: 256}}"
+    in_bytes = True
 
     path: Text = Field(description="the folder, or one that holds such folders called train and val")
     test: MaybeText = Field(None, description="a folder of the same form, for validation")

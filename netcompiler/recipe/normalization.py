@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,9 @@ class Channels(Normalization):
                 "normalize", f"mean has {len(self.mean)} entries, and std has {len(self.std)}", "write one for each channel", option="std"
             )
         return self
+
+    def starts(self) -> tuple[Any, Any]:
+        return tuple(self.mean), tuple(self.std)
 
     def fits(self, x: Shape) -> None:
         if len(self.mean) != x[0]:

@@ -89,14 +89,15 @@ def layer(instruction: Instruction) -> str:
 
 def because(target: Target, instruction: Instruction) -> str:
     """Why this offer of the target and no other."""
-    offers = target.offers.get(instruction.op, ())
+    core = instruction.core
+    offers = [offer for offer in target.offers.get(core.op, ()) if offer.finishes or core is instruction]
     if len(offers) < 2:
         return "the only offer"
     return "; ".join(_said(target, offer, instruction) for offer in offers)
 
 
 def _said(target: Target, offer: Offer, instruction: Instruction) -> str:
-    reason = offer.refuses(instruction)
+    reason = offer.refuses(instruction.core)
     return f"{offer.name}: {reason or f'{_milliseconds(target.seconds(offer, instruction))} ms by formula'}"
 
 

@@ -22,6 +22,12 @@ def not_for_winograd(instruction: Instruction) -> Reason:
     return not_single(instruction) or ("" if channels >= PAYS else f"fewer than {PAYS} channels")
 
 
+def not_by_channel(instruction: Instruction) -> Reason:
+    x = instruction.result if instruction.op == "conv_dx" else instruction.operands[0]
+    channels, groups = x.shape[-1], instruction.attributes["groups"]
+    return not_single(instruction) or ("" if channels == groups > 1 else f"{groups} groups of {channels} channels")
+
+
 def not_read_along(instruction: Instruction) -> Reason:
     both = instruction.attributes["ta"] and instruction.attributes["tb"]
     return not_single(instruction) or ("both operands are transposed" if both else "")
@@ -42,18 +48,23 @@ def not_in_bands(instruction: Instruction) -> Reason:
     return not_single(instruction) or ("" if x.shape[-1] <= FEW else f"more than {FEW} channels")
 
 
+DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
+
 CONVOLUTIONS = {
     "conv": (
+        DEPTHWISE["conv"],
         Offer("conv", "product", not_single, packs=CONV, finishes=True, speed=0.9),
         Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, speed=0.95),
         Offer("conv", "winograd4", not_for_winograd, speed=3.0, exact=False),
     ),
     "conv_dx": (
+        DEPTHWISE["conv_dx"],
         Offer("conv_dx", "product", not_single, packs=CONV_DX, finishes=True, speed=0.9),
         Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, speed=0.95),
         Offer("conv_dx", "winograd4", not_for_winograd, speed=3.0, exact=False),
     ),
     "conv_dw": (
+        DEPTHWISE["conv_dw"],
         Offer("conv_dw", "product", not_single, speed=0.75),
         Offer("conv_dw", "bands", not_in_bands, speed=0.8),
         Offer("conv_dw", "winograd4", not_for_winograd, speed=2.0, exact=False),

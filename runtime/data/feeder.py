@@ -42,7 +42,9 @@ def fitted(rows: Rows, fields: Mapping[str, str], wants: Mapping[str, Wanted], r
 
 
 class Feeder:
-    """Batches of inputs and targets by name, normalized; places count the rows that are there, from 0."""
+    """Batches of inputs and targets by name; places count the rows that are there, from 0.
+
+    `scales` are what the plan is to normalize inputs by."""
 
     def __init__(
         self,
@@ -100,10 +102,7 @@ class Feeder:
 
     def _value(self, name: str, x: Array, good: Array | None) -> Array:
         x = x if good is None else x[good]
-        if self.wants[name].classes:
-            return x
-        scale = self.scales.get(name)
-        return (scale(x) if scale and len(x) else x).reshape(len(x), *self.wants[name].shape)
+        return x if self.wants[name].classes else x.reshape(len(x), *self.wants[name].shape)
 
 
 def _named(values: Mapping[str, Array], prefix: str) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""A recipe's data made ready for a plan: read, split, fitted, normalized; all that does not fit is refused here, before anything runs."""
+"""A recipe's data made ready for a plan: read, split, fitted, measured; all that does not fit is refused here, before anything runs."""
 
 from __future__ import annotations
 

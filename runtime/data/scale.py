@@ -1,4 +1,4 @@
-"""Normalization: each channel brought to mean 0 and deviation 1. Pixels are numbers from 0 to 1 by then."""
+"""What a plan normalizes its input by: mean and deviation of each channel. Pixels are numbers from 0 to 1 by then."""
 
 from __future__ import annotations
 
@@ -29,12 +29,6 @@ class Scale:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
-
-    def __call__(self, x: Array) -> Array:
-        axes = (-1, *(1,) * (x.ndim - 2))
-        mean, std = (np.reshape(values, axes).astype(np.float32) for values in (self.mean, self.std))
-        pixels = x / np.float32(255) if x.dtype == np.uint8 else x.astype(np.float32)
-        return (pixels - mean) / std
 
 
 def scale(normalization: Normalization | None, reader: Fitted, places: Array) -> Scale | None:

@@ -29,14 +29,16 @@ class Strip(NamedTuple):
             code.store_masked(value, address, self.mask)
 
 
-def strips(code: Code, cells: Number, lanes: int, vectors: int) -> Iterator[tuple[ir.Value, int, Strip]]:
-    """Loops over all cells, to be filled one after the other: the first cell, how many vectors, what each is like."""
+def strips(code: Code, cells: Number, lanes: int, vectors: int, together: bool = False) -> Iterator[tuple[ir.Value, int, Strip]]:
+    """Loops over all cells, to be filled one after the other: the first cell, how many vectors, what each is like.
+
+    What is left is masked, or taken cell by cell where that is cheaper and cells need not stay together."""
+    masked = lanes >= MASKED or together
     begin: Number = 0
-    for block in sorted({vectors, 1} if lanes < MASKED else {vectors} - {1}, reverse=True):
+    for block in sorted({vectors} - {1} if masked else {vectors, 1}, reverse=True):
         end = code.sub(cells, code.rem(code.sub(cells, begin), block * lanes))
         with code.loop(begin, end, block * lanes) as cell:
             yield cell, block, Strip(lanes)
         begin = end
-    masked = lanes >= MASKED
     with code.loop(begin, cells, lanes if masked else 1) as cell:
         yield cell, 1, Strip(lanes, code.mask(code.sub(cells, cell), lanes)) if masked else Strip(1)

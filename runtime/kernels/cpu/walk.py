@@ -30,11 +30,12 @@ MOST = 5
 
 class Kind(NamedTuple):
     """What kernels know of a part: its elements, or "" for a number without memory; whether it lies at cells of the source, or
-    of the result; and whether its place depends on the tap."""
+    of the result; whether its place depends on the tap; and how many cells of a pixel one of its cells stands for."""
 
     dtype: str
     source: bool = False
     tapped: bool = False
+    share: int = 1
 
     @property
     def bytes(self) -> int:
@@ -46,26 +47,41 @@ RESULT, SOURCE = Kind("f32"), Kind("f32", source=True, tapped=True)
 
 @dataclass
 class Walk:
-    """Writes `body` for all that a kernel's range of rows holds: `pixels` at a time and then fewer, `vectors` of their cells
-    at a time and then fewer."""
+    """Writes `body` for all that a kernel's range of rows holds, in blocks: so many pixels, so many vectors of their cells.
+    What is left of one block is for the next, and the last has one pixel."""
 
     code: Code
     kinds: Sequence[Kind]
     counts: Sequence[int]
     lanes: int
     body: Callable[[Place], None]
-    pixels: int = 1
-    vectors: int = 4
+    blocks: Sequence[tuple[int, int]] = ((1, 4),)
     lines: Number = 0
     advances: list[Number] = field(default_factory=list)
+    shifts: dict[int, Number] = field(default_factory=dict)
+    """Bytes by which parts lie further on than their addresses say."""
+    tile: int = 0
+    """Cells of all pixels of a run that are done before the next ones; 0 for all of a pixel."""
+    tiles: dict[int, Number] = field(default_factory=dict)
+    """Bytes from tile to tile of a part that lies tile by tile."""
+    reached: dict[tuple[int, int], Number] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.together = any(kind.share > 1 for kind in self.kinds)
         self.wide = max(self.counts) > MOST
         self.steps = [[self._step(part, side) for part in range(len(self.kinds))] for side in range(SIDES)]
 
     def rows(self, begin: Number, end: Number) -> None:
         with self.code.loop(begin, end) as row:
             self._row(row)
+
+    @property
+    def arguments(self) -> int:
+        """How many numbers it reads: where a kernel's own begin."""
+        return PARTS + len(self.kinds) * PART
+
+    def address(self, part: int) -> int:
+        return PARTS + part * PART
 
     def _row(self, row: Number) -> None:
         code = self.code
@@ -91,7 +107,7 @@ class Walk:
         met = code.b.select(code.compare("!=", code.mul(*sides), 0), count, I64(0))
         for taps, truth in self._cases(met):
             with code.when(truth):
-                self._pixels(here, pixels, cells, taps)
+                self._tiles(here, pixels, cells, taps)
 
     def _cases(self, met: Number) -> Iterator[tuple[int, ir.Value]]:
         """Taps that are written out; listed taps are written out as one."""
@@ -100,15 +116,25 @@ class Walk:
         else:
             yield from ((taps, self.code.compare("==", met, taps)) for taps in sorted({0, *self.counts}))
 
+    def _tiles(self, bases: Sequence[Number], pixels: Number, cells: Number, taps: int) -> None:
+        if not self.tile:
+            return self._pixels(bases, pixels, cells, taps)
+        code = self.code
+        with code.loop(0, cells, self.tile) as cell:
+            number = code.div(cell, self.tile)
+            moves = (self.tiles.get(part, self.tile // kind.share * kind.bytes) for part, kind in enumerate(self.kinds))
+            here = [code.add(base, code.mul(number, move)) for base, move in zip(bases, moves, strict=True)]
+            return self._pixels(here, pixels, code.min(code.sub(cells, cell), self.tile), taps)
+
     def _pixels(self, bases: Sequence[Number], pixels: Number, cells: Number, taps: int) -> None:
         code = self.code
         begin: Number = 0
-        for block in sorted({self.pixels, 1}, reverse=True):
-            end = code.sub(pixels, code.rem(pixels, block)) if block > 1 else pixels
+        for block, vectors in self.blocks:
+            end = code.sub(pixels, code.rem(code.sub(pixels, begin), block)) if block > 1 else pixels
             with code.loop(begin, end, block) as pixel:
                 here = [code.add(base, code.mul(pixel, advance)) for base, advance in zip(bases, self.advances, strict=True)]
-                for cell, vectors, strip in strips(code, cells, self.lanes, self.vectors):
-                    self.body(Place(self, here, cell, taps, block, vectors, strip))
+                for cell, side, strip in strips(code, cells, self.lanes, vectors, self.together):
+                    self.body(Place(self, here, cell, taps, block, side, strip))
             begin = end
 
     def _record(self, table: int, row: Number, width: int) -> list[Number]:
@@ -118,7 +144,7 @@ class Walk:
     def _base(self, part: int, n: Number, meetings: Sequence[Sequence[Number]]) -> Number:
         """Where a part's row begins; n moves every part."""
         code, begin = self.code, PARTS + part * PART
-        base = code.add(code.arg(begin), code.mul(n, code.arg(begin + 1)))
+        base = code.total(code.arg(begin), code.mul(n, code.arg(begin + 1)), self.shifts.get(part, 0))
         for side, (cell, tap, _, source) in enumerate(meetings):
             base = self._moved(base, part, side, tap, source if self.kinds[part].source else cell)
         return base
@@ -142,6 +168,13 @@ class Walk:
                     along.next = [code.add(along.values[0], self._tapped_bytes())]
                 high.next = along.result
             deep.next = high.result
+
+    def along(self, part: int, tap: int) -> Number:
+        """From the first tap along the width to another."""
+        if (part, tap) not in self.reached:
+            with self.code.at_entry():
+                self.reached[part, tap] = self.code.mul(tap, self.steps[-1][part])
+        return self.reached[part, tap]
 
     def listed(self, line: Number, part: int) -> Number:
         if not self.kinds[part].tapped:
@@ -174,22 +207,33 @@ class Place:
 
     def __init__(self, walk: Walk, bases: Sequence[Number], cell: Number, taps: int, pixels: int, vectors: int, strip: Strip) -> None:
         self.walk = walk
-        self.bases = bases
-        self.cell = cell
         self.taps = taps
         self.strip = strip
+        self.vectors = vectors
         self.spots = [(pixel, vector) for pixel in range(pixels) for vector in range(vectors)]
+        self.bases = [self._bases(part, base, cell, pixels) for part, base in enumerate(bases)]
+        self.met: dict[tuple[ir.Value, int, int], Number] = {}
+
+    def _bases(self, part: int, base: Number, cell: Number, pixels: int) -> list[Number]:
+        """The first cells of each pixel."""
+        code, kind = self.walk.code, self.walk.kinds[part]
+        first = code.add(base, code.mul(cell if kind.share == 1 else code.div(cell, kind.share), kind.bytes))
+        return [code.add(first, code.mul(pixel, self.walk.advances[part])) for pixel in range(pixels)]
 
     def at(self, part: int, pixel: int = 0, vector: int = 0) -> Number:
         """Where its cells lie, those of the first tap."""
-        code, size = self.walk.code, self.walk.kinds[part].bytes
-        cells = code.mul(code.add(self.cell, vector * self.strip.lanes), size)
-        return code.total(self.bases[part], code.mul(pixel, self.walk.advances[part]), cells)
+        return self.walk.code.add(self.bases[part][pixel], self._cells(part, vector))
 
-    def tap(self, line: Number, part: int, tap: int, pixel: int = 0, vector: int = 0) -> Number:
+    def tap(self, line: ir.Value, part: int, tap: int, pixel: int = 0, vector: int = 0) -> Number:
         """Where they lie at a tap along the width, in a line of the list."""
         walk = self.walk
-        return walk.code.total(self.at(part, pixel, vector), walk.listed(line, part), walk.code.mul(tap, walk.steps[-1][part]))
+        if (line, part, pixel) not in self.met:
+            self.met[line, part, pixel] = walk.code.add(self.bases[part][pixel], walk.listed(line, part))
+        return walk.code.total(self.met[line, part, pixel], walk.along(part, tap), self._cells(part, vector))
+
+    def _cells(self, part: int, vector: int) -> int:
+        kind = self.walk.kinds[part]
+        return vector * self.strip.lanes // kind.share * kind.bytes
 
     @contextmanager
     def lines(self, start: Sequence[ir.Value]) -> Iterator[Carried]:

@@ -1,0 +1,231 @@
+"""Convolutions of each channel by itself: vectors of channels, several pixels at a time, so that weights are read once for all.
+
+Weights lie in tiles for it, tap by tap: [tiles, taps, cells]. With a multiplier of m, m cells of y belong to one of x, and
+vectors hold whole groups of m. The gradient of the weights is summed in slices of rows, as many as the shapes say, and then
+over the slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+from llvmlite import ir
+
+from netcompiler.plan import Axis
+from runtime.arrays import Array
+from runtime.kernels.cpu.code import I32, LANES, Code, Number
+from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.frame import Frame, Part, by_tap, framed, numbers, part
+from runtime.kernels.cpu.reach import adjoint
+from runtime.kernels.cpu.strips import Strip, strips
+from runtime.kernels.cpu.walk import WORD, Kind, Place, Walk
+
+Window = Sequence[Axis]
+BLOCKS = ((4, 2), (1, 4))
+"""Pixels and vectors: what is in registers at a time; what is left, pixel by pixel."""
+TILE = 8
+"""Vectors of channels that a row is done with at a time: their weights and sums stay next to the core."""
+CHUNK = 1 << 19
+"""Products in a chunk at least: about 20 microseconds."""
+MOST_CHUNKS = 64
+MOST_SLICES, SUMS = 32, 1 << 18
+"""Slices of a weight's gradient, and bytes that they take at most where there are more than two."""
+WEIGHTS = Kind("f32", tapped=True)
+
+
+def conv_depthwise(y: Array, x: Array, w: Array, *, window: Window, groups: int) -> Iterator[Step]:
+    m = len(w) // groups
+    packed = _tiled(w, m)
+    parts = [part(y), part(x), _weights(packed[0], y.ndim, window)]
+    frame = framed(y.shape, x.shape, _sides(window), window, parts, whole=True)
+    yield _packing(packed, w)
+    yield _step((_conv, frame.counts, _ratio(frame), 1, m, _lanes(m)), frame, parts, _work(y, w), packed)
+
+
+def conv_dx_depthwise(x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int]) -> Iterator[Step]:
+    m = len(w) // groups
+    packed = _tiled(w, m)
+    parts = [part(x), part(y), _weights(packed[0], y.ndim, window)]
+    frame = framed((*x.shape[:-1], len(w)), y.shape, _sides(window), window, parts, look=adjoint, whole=True)
+    yield _packing(packed, w)
+    yield _step((_conv, frame.counts, _ratio(frame), m, 1, _lanes(m)), frame, parts, _work(y, w), packed)
+
+
+def conv_dw_depthwise(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
+    m = len(w) // groups
+    one = _tiled(w, m)
+    slices = max(1, min(MOST_SLICES, prod(y.shape[:-2]), _work(y, w) // CHUNK, max(2, SUMS // one.nbytes)))
+    sums = np.empty((slices, *one.shape), np.float32)
+    parts = [part(y), part(x), _weights(sums[0, 0], y.ndim, window)]
+    frame = framed(y.shape, x.shape, _sides(window), window, parts, whole=True)
+    args, tables = numbers(frame, parts)
+    kernel = (_conv_dw, frame.counts, _ratio(frame), m, _lanes(m))
+    yield Step(kernel, [*args, one[0].nbytes, one.size, slices, frame.rows], slices, slices, one.shape[1] * 2 * WORD, (*tables, sums))
+    totals = [w.ctypes.data, w.strides[0], w.strides[-2], sums.ctypes.data, len(w), one.shape[1], one.size, slices]
+    yield Step((_total, _lanes(m)), totals, -(-len(w) // _lanes(m)), 1, one.shape[1] * _lanes(m) * w.itemsize)
+
+
+def _sides(window: Window) -> range:
+    return range(1, 1 + len(window))
+
+
+def _lanes(m: int) -> int:
+    """Whole groups of m cells."""
+    return m * max(1, LANES // m)
+
+
+def _work(y: Array, w: Array) -> int:
+    return int(y.size * prod(w.shape[1:]))
+
+
+def _tiled(w: Array, m: int) -> Array:
+    """Room for the weights: tiles, taps, cells."""
+    tile = TILE * _lanes(m)
+    return np.empty((-(-len(w) // tile), prod(w.shape[1:]), tile), np.float32)
+
+
+def _weights(tile: Array, rank: int, window: Window) -> Part:
+    return Part(tile.ctypes.data, (*(0 for _ in range(rank - 1)), tile.itemsize), by_tap(window, tile.strides[0]))
+
+
+def _ratio(frame: Frame) -> int:
+    """From one pixel to the next as many cells of the source as so many taps; 0 where that is not whole."""
+    width = frame.sides[-1]
+    return width.advance // width.source_step if width.advance % width.source_step == 0 else 0
+
+
+def _packing(packed: Array, w: Array) -> Step:
+    tiles, taps, tile = packed.shape
+    return Step((_packed,), [packed.ctypes.data, w.ctypes.data, w.strides[0], w.strides[-2], len(w), taps, tile], tiles * taps, 1)
+
+
+def _step(kernel: tuple[object, ...], frame: Frame, parts: Sequence[Part], work: int, packed: Array) -> Step:
+    args, tables = numbers(frame, parts)
+    scratch = packed.shape[1] * len(parts) * WORD
+    return Step(kernel, [*args, packed[0].nbytes], frame.rows, max(1, min(MOST_CHUNKS, work // CHUNK)), scratch, (*tables, packed))
+
+
+def _packed(code: Code) -> None:
+    packed, w, apart, step, k, taps, tile = (code.arg(i) for i in range(7))
+    with code.loop(code.lo, code.hi) as line:
+        first, tap = code.mul(code.div(line, taps), tile), code.rem(line, taps)
+        with code.loop(0, code.min(code.sub(k, first), tile)) as cell:
+            weight = code.load(code.total(w, code.mul(code.add(first, cell), apart), code.mul(tap, step)))
+            code.store(weight, code.at(packed, code.add(code.mul(line, tile), cell)))
+
+
+def _conv(code: Code, counts: Sequence[int], ratio: int, fold: int, spread: int, lanes: int) -> None:
+    """Both ways: y from x, and the gradient of x from that of y."""
+
+    def body(place: Place) -> None:
+        with place.lines([code.real(0.0, place.strip.lanes)] * len(place.spots)) as line:
+            line.next, x = line.values, _Cells(code, place, line.i, ratio, spread)
+            for tap in range(place.taps):
+                weights = [place.strip.load(code, place.tap(line.i, 2, tap, 0, vector)) for vector in range(place.vectors)]
+                line.next = [
+                    code.fma(x.met(tap, pixel, vector), weights[vector], old)
+                    for old, (pixel, vector) in zip(line.next, place.spots, strict=True)
+                ]
+        for value, spot in zip(line.result, place.spots, strict=True):
+            strip = _shared(code, place.strip, fold)
+            strip.store(code, _folded(code, value, fold), place.at(0, *spot))
+
+    kinds = (Kind("f32", share=fold), Kind("f32", source=True, tapped=True, share=spread), WEIGHTS)
+    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes)
+    walk.tiles[2] = code.arg(walk.arguments)
+    walk.rows(code.lo, code.hi)
+
+
+def _conv_dw(code: Code, counts: Sequence[int], ratio: int, spread: int, lanes: int) -> None:
+    """A range of slices: the sums of each over its rows, added up in memory a few pixels at a time."""
+
+    def body(place: Place) -> None:
+        dy = [place.strip.load(code, place.at(0, *spot)) for spot in place.spots]
+        with place.lines([]) as line:
+            x = _Cells(code, place, line.i, ratio, spread)
+            for tap in range(place.taps):
+                for vector in range(place.vectors):
+                    at = place.tap(line.i, 2, tap, 0, vector)
+                    total = place.strip.load(code, at)
+                    for one, (pixel, which) in zip(dy, place.spots, strict=True):
+                        if which == vector:
+                            total = code.fma(x.met(tap, pixel, vector), one, total)
+                    place.strip.store(code, total, at)
+
+    kinds = (Kind("f32"), Kind("f32", source=True, tapped=True, share=spread), WEIGHTS)
+    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes)
+    walk.tiles[2], size, slices, rows = (code.arg(walk.arguments + i) for i in range(4))
+    with code.loop(code.lo, code.hi) as number:
+        walk.shifts[2] = code.mul(code.mul(number, size), 4)
+        _cleared(code, code.add(code.arg(walk.address(2)), walk.shifts[2]), size, lanes)
+        walk.rows(code.div(code.mul(number, rows), slices), code.div(code.mul(code.add(number, 1), rows), slices))
+
+
+def _total(code: Code, lanes: int) -> None:
+    """Vectors of channels, summed over the slices and laid out channel by channel again."""
+    w, apart, step, sums, k, taps, size, slices = (code.arg(i) for i in range(8))
+    with code.loop(code.lo, code.hi) as number:
+        tile, within = code.div(number, TILE), code.rem(number, TILE)
+        with code.loop(0, taps) as tap:
+            at = code.total(code.mul(code.add(code.mul(tile, taps), tap), TILE * lanes), code.mul(within, lanes))
+            with code.reduce(0, slices, 1, [code.real(0.0, lanes)]) as carried:
+                value = code.load(code.at(sums, code.add(at, code.mul(carried.i, size))), lanes=lanes)
+                carried.next = [code.fadd(carried.values[0], value)]
+            code.store(carried.result[0], code.at(code.scratch, code.mul(tap, lanes)))
+        first = code.mul(number, lanes)
+        with code.loop(0, code.min(code.sub(k, first), lanes)) as lane, code.loop(0, taps) as tap:
+            value = code.load(code.at(code.scratch, code.add(code.mul(tap, lanes), lane)))
+            code.store(value, code.total(w, code.mul(code.add(first, lane), apart), code.mul(tap, step)))
+
+
+def _cleared(code: Code, address: Number, size: Number, lanes: int) -> None:
+    for cell, _, strip in strips(code, size, lanes, 1, together=True):
+        strip.store(code, code.real(0.0, lanes), code.at(address, cell))
+
+
+class _Cells:
+    """Cells of x in a line: pixels and taps that meet the same ones read them once."""
+
+    def __init__(self, code: Code, place: Place, line: ir.Value, ratio: int, spread: int) -> None:
+        self.code, self.place, self.line, self.ratio, self.spread = code, place, line, ratio, spread
+        self.known: dict[tuple[int, int, int], ir.Value] = {}
+
+    def met(self, tap: int, pixel: int, vector: int) -> ir.Value:
+        key = (tap + pixel * self.ratio, 0, vector) if self.ratio else (tap, pixel, vector)
+        if key not in self.known:
+            self.known[key] = self._read(self.place.tap(self.line, 1, *key))
+        return self.known[key]
+
+    def _read(self, address: Number) -> ir.Value:
+        strip, lanes = _shared(self.code, self.place.strip, self.spread), self.place.strip.lanes
+        value = strip.load(self.code, address)
+        if self.spread == 1:
+            return value
+        return self.code.splat(value, lanes) if strip.lanes == 1 else _picked(self.code, value, [i // self.spread for i in range(lanes)])
+
+
+def _shared(code: Code, strip: Strip, share: int) -> Strip:
+    """The cells that those of the strip belong to, `share` to one."""
+    lanes = strip.lanes // share
+    if share == 1 or lanes == 1 or strip.mask is None:
+        return strip if share == 1 else Strip(lanes)
+    return Strip(lanes, _picked(code, strip.mask, [i * share for i in range(lanes)]))
+
+
+def _folded(code: Code, value: ir.Value, share: int) -> ir.Value:
+    """Sums of neighbours, `share` at a time."""
+    if share == 1:
+        return value
+    lanes = value.type.count // share
+    if lanes == 1:
+        return code.across(value)
+    total = _picked(code, value, [i * share for i in range(lanes)])
+    for j in range(1, share):
+        total = code.fadd(total, _picked(code, value, [i * share + j for i in range(lanes)]))
+    return total
+
+
+def _picked(code: Code, value: ir.Value, lanes: Sequence[int]) -> ir.Value:
+    return code.b.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes)))

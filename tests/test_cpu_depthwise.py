@@ -1,0 +1,73 @@
+"""Compiled convolutions of each channel by itself against the oracle: all windows, multipliers, and vectors of other machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled import GAP, close, expected, normal, results
+from oracle import WINDOWS, sizes
+
+import netcompiler
+from netcompiler.plan import Axis
+from runtime.kernels.cpu import depthwise as kernels
+
+MOBILE = {
+    "stride 1": ((6, 13), (Axis(3, 1, 1, 1), Axis(3, 1, 1, 1))),
+    "stride 2": ((13, 14), (Axis(3, 2, 1, 1), Axis(3, 2, 1, 1))),
+    "five by five": ((7, 11), (Axis(5, 1, 2, 2), Axis(5, 1, 2, 2))),
+    "wider than is written out": ((5, 17), (Axis(3, 1, 1, 1), Axis(7, 2, 3, 3))),
+}
+windowed = pytest.mark.parametrize(("sides", "window"), [*WINDOWS.values(), *MOBILE.values()], ids=[*WINDOWS, *MOBILE])
+CHANNELS = [(1, 1, 0), (5, 1, GAP), (150, 1, 0), (3, 2, 0), (17, 3, GAP), (2, 20, 0)]
+
+
+@windowed
+@pytest.mark.parametrize(("c", "m", "gap"), [(37, 1, GAP), (3, 2, 0)])
+def test_forward_and_both_gradients(sides: tuple[int, ...], window: tuple[Axis, ...], c: int, m: int, gap: int) -> None:
+    _all_three(sides, window, c, m, gap)
+
+
+@pytest.mark.parametrize("lanes", [16, 8, 4])
+@pytest.mark.parametrize(("c", "m", "gap"), CHANNELS)
+def test_vectors_of_any_machine(lanes: int, c: int, m: int, gap: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "LANES", lanes)
+    _all_three(*MOBILE["stride 2"], c, m, gap)
+
+
+def _all_three(sides: tuple[int, ...], window: tuple[Axis, ...], c: int, m: int, gap: int) -> None:
+    x, w, dy = normal(2, *sides, c), normal(c * m, *(a.kernel for a in window), 1), normal(2, *sizes(window, sides), c * m)
+    how: dict[str, Any] = {"window": window, "groups": c}
+    for op, shape, operands, more in (
+        ("conv", dy.shape, (x, w), {}),
+        ("conv_dx", x.shape, (dy, w), {"size": sides}),
+        ("conv_dw", w.shape, (x, dy), {}),
+    ):
+        types = [(shape, np.float32)]
+        [answer] = results(f"{op}_depthwise", types, *operands, gap=gap, **how, **more)
+        close(answer, expected(op, types, *operands, **how, **more)[0])
+
+
+def test_mobilenet_takes_them() -> None:
+    plan = netcompiler.compile("mobilenet", mode="train", batch=2, target="cpu")
+    convolutions = [i for i in plan.programs["step"] if i.op.startswith("conv") and i.attributes["groups"] > 1]
+    assert {i.op for i in convolutions} == {"conv", "conv_dx", "conv_dw"}
+    assert {i.algorithm for i in convolutions} == {"depthwise"}
+
+
+def test_sums_of_many_slices() -> None:
+    """Enough work that the rows are cut into slices."""
+    x, dy = normal(4, 40, 41, 40), normal(4, 40, 41, 40)
+    types, how = [((40, 3, 3, 1), np.float32)], {"window": (Axis(3, 1, 1, 1),) * 2, "groups": 40}
+    [answer] = results("conv_dw_depthwise", types, x, dy, **how)
+    close(answer, expected("conv_dw", types, x, dy, **how)[0])
+
+
+def test_nan_is_seen_where_it_is_and_nowhere_else() -> None:
+    x, w = normal(1, 6, 6, 20), normal(20, 3, 3, 1)
+    x[0, 0, 0, 3] = np.nan
+    types, how = [(x.shape, np.float32)], {"window": (Axis(3, 1, 1, 1),) * 2, "groups": 20}
+    [y] = results("conv_depthwise", types, x, w, **how)
+    assert np.isnan(y).sum() == 4
+    close(y, expected("conv", types, x, w, **how)[0])
