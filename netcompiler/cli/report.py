@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, Opened, one_thread, reopened
+from netcompiler.cli.target import told
 from netcompiler.diagnostics import Style
 from netcompiler.report.chart import chart
 from netcompiler.report.page import Page, Wrong
 from netcompiler.report.table import text_table
+from netcompiler.targets import AUTO
 
 if TYPE_CHECKING:
     from netcompiler.report.chart import Points
@@ -56,9 +58,12 @@ def _of_run(name: str) -> Path:
     from runtime.session import Session
 
     run = find(name)
-    opened = reopened(run.folder, run.summary())
-    plan = opened.plan()
-    return write(run, opened, Session(plan, opened.recipe.seed), prepare(plan, opened.recipe, opened.fields()))
+    summary = run.summary()
+    opened = reopened(run.folder, summary)
+    plan = opened.plan(summary.get("target", AUTO))
+    with told():
+        session = Session(plan, opened.recipe.seed)
+    return write(run, opened, session, prepare(plan, opened.recipe, opened.fields()))
 
 
 def write(run: Run, opened: Opened, session: Session, material: Material) -> Path:
