@@ -198,6 +198,7 @@ class Code:
         self.call(f"llvm.masked.store.{mangled(value.type)}.p0", ir.VoidType(), arguments)
 
     def prefetch(self, address: Number, write: bool = False) -> None:
+        """Asks for the line of an address, which need not exist."""
         arguments = [self.pointer(address), I32(int(write)), I32(3), I32(1)]
         self.call("llvm.prefetch.p0", ir.VoidType(), arguments)
 

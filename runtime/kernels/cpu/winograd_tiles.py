@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple, Self
 
 from runtime.arrays import Array
@@ -103,6 +104,8 @@ def transform(
         pixels = _square(code, x, corner, side, patch)
         with code.loop(0, x.channels, LANES) as c:
             target = planes.at(code, 0, t, c)
+            for i, j in product(range(side), range(SIDE)):  # what the next tile adds to this one
+                code.prefetch(code.at(x.at(code, corner.n, code.add(corner.row, i), code.add(corner.column, side + j)), c))
             point = 0
             for part in range(4):
                 columns = [
@@ -138,7 +141,8 @@ def _copy(code: Code, x: Picture, corner: Spot, patch: Picture) -> None:
         row, column = code.add(corner.row, i), code.add(corner.column, j)
         there = code.both(_within(code, row, x.height), _within(code, column, x.width))
         count = code.b.select(there, x.channels, code.whole(0))
-        source, target = x.at(code, corner.n, row, column), patch.at(code, 0, i, j)
+        target = patch.at(code, 0, i, j)
+        source = code.b.select(there, x.at(code, corner.n, row, column), target)  # a masked load from nowhere is correct, and slow
         with code.loop(0, patch.channels, LANES) as c:
             mask = code.mask(code.sub(count, c), LANES)
             code.store(code.load_masked(code.at(source, c), mask), code.at(target, c))
