@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from netcompiler.plan import Axis, Instruction, Value
-from netcompiler.targets.cpu import not_for_winograd
+from netcompiler.scalar import compare, operand, relu, wrap
+from netcompiler.targets.convolutions import not_for_winograd
+from netcompiler.targets.packing import WINOGRAD4, WINOGRAD4_DX, Packing
 from runtime.kernels.cpu import KERNELS
-from runtime.kernels.cpu.driver import Step, Table
+from runtime.kernels.cpu.driver import Table
+from runtime.kernels.cpu.finish import Behind
 from runtime.kernels.cpu.machine import machine
 from runtime.kernels.cpu.winograd_products import cut
 from runtime.kernels.numpy import KERNELS as ORACLE
@@ -33,6 +36,7 @@ SHAPES = {
 
 
 OPS = ("conv", "conv_dx", "conv_dw")
+FORMS = {"conv": WINOGRAD4, "conv_dx": WINOGRAD4_DX}
 
 
 class Case(NamedTuple):
@@ -45,16 +49,25 @@ class Case(NamedTuple):
         ORACLE[op](result, *(x.astype(np.float64) for x in self.operands), **self.attributes)
         return result
 
-    def steps(self, op: str) -> tuple[Array, list[Step]]:
-        """The result, which is NaN with NaN between its pixels until the steps have run."""
+    def run(self, op: str, threads: int = 1, **more: Any) -> Array:
+        """The result, which is NaN before, with NaN between its pixels."""
         result = apart(np.full(self.result, np.nan, np.float32))
-        return result, list(KERNELS[f"{op}_winograd4"](result, *self.operands, **self.attributes))
-
-    def run(self, op: str, threads: int = 1) -> Array:
-        result, steps = self.steps(op)
-        Table(steps, threads)()
+        packed = {"packed": pack(FORMS[op], self.operands[1])} if op in FORMS else {}
+        run(f"{op}_winograd4", threads, result, *self.operands, **self.attributes, **packed, **more)
         assert np.isnan(result.base[..., result.shape[-1] :]).all()
         return result
+
+
+def run(kernel: str, threads: int, *arrays: Array, **attributes: Any) -> None:
+    """Steps hold addresses: the arrays live until they have run."""
+    Table(list(KERNELS[kernel](*arrays, **attributes)), threads)()
+
+
+def pack(form: Packing, w: Array) -> Array:
+    how = {"form": form.form, "groups": 1, "elements": form.elements(Value("%w", "f32", w.shape), 1)}
+    p = np.full(how["elements"], np.nan, np.float32)
+    run(f"pack_{form.form}", 2, p, w, **how)
+    return p
 
 
 def case(op: str, shape: str) -> Case:
@@ -80,6 +93,30 @@ def test_equals_the_oracle(op: str, shape: str) -> None:
     one = case(op, shape)
     expected = one.oracle(op)
     np.testing.assert_allclose(one.run(op), expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("op", FORMS)
+@pytest.mark.parametrize("shape", ["tiles cut off", "odd channels", "many channels"])
+def test_filters_are_packed_as_the_oracle_packs_them(op: str, shape: str) -> None:
+    w = case(op, shape).operands[1]
+    packed = pack(FORMS[op], w)
+    expected = np.empty(len(packed))
+    ORACLE["pack"](expected, w.astype(np.float64), form=FORMS[op].form, groups=1, elements=len(packed))
+    np.testing.assert_allclose(packed, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("op", FORMS)
+@pytest.mark.parametrize("shape", ["tiles cut off", "uneven padding"])
+def test_a_map_is_computed_behind_the_sums(op: str, shape: str) -> None:
+    one = case(op, shape)
+    bias, other = normal(one.result[-1], dtype=np.float32), apart(normal(*one.result, dtype=np.float32))
+    result, positive = apart(np.full(one.result, np.nan, np.float32)), np.empty(one.result, np.bool_)
+    value = operand(0) + operand(1) + 0.5 * operand(2)
+    behind = Behind((relu(value), compare("gt", value, wrap(0))), (result, positive), (None, bias, other))
+    one.run(op, behind=behind)
+    expected = one.oracle(op) + bias + 0.5 * other
+    np.testing.assert_allclose(result, np.maximum(expected, 0), rtol=0, atol=2e-5 * np.abs(expected).max())
+    np.testing.assert_array_equal(positive, result > 0)
 
 
 @pytest.mark.parametrize("op", OPS)

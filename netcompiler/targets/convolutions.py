@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcompiler.plan import Instruction
-from netcompiler.targets.packing import CONV, CONV_DX
+from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX
 from netcompiler.targets.target import Offer, Reason, not_single
 
 PAYS = 32
@@ -55,13 +55,13 @@ CONVOLUTIONS = {
         DEPTHWISE["conv"],
         Offer("conv", "product", not_single, packs=CONV, finishes=True, speed=0.9),
         Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, speed=0.95),
-        Offer("conv", "winograd4", not_for_winograd, speed=3.0, exact=False),
+        Offer("conv", "winograd4", not_for_winograd, packs=WINOGRAD4, finishes=True, speed=3.0, exact=False),
     ),
     "conv_dx": (
         DEPTHWISE["conv_dx"],
         Offer("conv_dx", "product", not_single, packs=CONV_DX, finishes=True, speed=0.9),
         Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, speed=0.95),
-        Offer("conv_dx", "winograd4", not_for_winograd, speed=3.0, exact=False),
+        Offer("conv_dx", "winograd4", not_for_winograd, packs=WINOGRAD4_DX, finishes=True, speed=3.0, exact=False),
     ),
     "conv_dw": (
         DEPTHWISE["conv_dw"],

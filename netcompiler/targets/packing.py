@@ -40,9 +40,14 @@ CONV = Packing("rows", _by_outputs)
 CONV_DX = Packing("rows_dx", _by_inputs)
 """[group, panel, tap, k, PANEL of c], the last tap first"""
 
+WINOGRAD4 = Packing("winograd4", lambda w, groups: 36 * _panels(w.shape[0]) * w.shape[-1])
+"""[point, panel, c, PANEL of k]"""
+WINOGRAD4_DX = Packing("winograd4_dx", lambda w, groups: 36 * _panels(w.shape[-1]) * w.shape[0])
+"""[point, panel, k, PANEL of c], the last tap first"""
+
 
 def _only(form: str) -> Callable[[Instruction], str]:
     return lambda instruction: "" if instruction.attributes["form"] == form else "it is another form"
 
 
-FORMS = {packing.form: _only(packing.form) for packing in (CONV, CONV_DX)}
+FORMS = {packing.form: _only(packing.form) for packing in (CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX)}

@@ -198,6 +198,7 @@ class Code:
         self.call(f"llvm.masked.store.{mangled(value.type)}.p0", ir.VoidType(), arguments)
 
     def prefetch(self, address: Number, write: bool = False) -> None:
+        """Asks for the line of an address, which need not exist."""
         arguments = [self.pointer(address), I32(int(write)), I32(3), I32(1)]
         self.call("llvm.prefetch.p0", ir.VoidType(), arguments)
 
@@ -211,12 +212,6 @@ class Code:
             return ir.Constant(typ, [value.constant] * lanes)
         one = self.b.insert_element(ir.Constant(typ, ir.Undefined), value, I32(0))
         return self.b.shuffle_vector(one, ir.Constant(typ, ir.Undefined), ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
-
-    def interleaved(self, a: ir.Value, b: ir.Value, upper: bool) -> ir.Value:
-        """a0 b0 a1 b1 ... of the lower or the upper halves."""
-        lanes = a.type.count
-        half = range(lanes // 2 * upper, lanes // 2 * (1 + upper))
-        return self.b.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, lanes), [i + side for i in half for side in (0, lanes)]))
 
     def shuffle(self, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
         """The given lanes of a and, behind them, b."""

@@ -14,7 +14,7 @@ from runtime.kernels.cpu.block import accumulate
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
-from runtime.kernels.cpu.winograd_tiles import POINTS, REACH, SIDE, Grid, Picture, Planes, records, spread, transform
+from runtime.kernels.cpu.winograd_tiles import POINTS, REACH, SIDE, Grid, Picture, Planes, Tiles, records, spread, transform
 from runtime.kernels.cpu.winograd_transforms import data, gradients, weights_gradient
 
 ROWS, COLUMNS, BLOCK = machine().rows, machine().columns, machine().block
@@ -111,10 +111,10 @@ def _gradient(code: Code, rows: int, ragged: bool, alone: bool) -> None:
         begin = code.mul(share, work.share)
         end = code.min(grid.tiles, code.add(begin, work.share))
         with code.loop(begin, end, work.block) as first:
-            count = code.min(work.block, code.sub(end, first))
-            transform(code, part_of(code, x, c, channels), grid, (first, count), v, REACH, data, patch)
-            transform(code, part_of(code, y, k, filters), grid, (first, count), d, SIDE, gradients, patch)
-            _products(code, rows, count, filters, code.compare("==", first, begin), v, d, own)
+            tiles = Tiles(first, code.min(work.block, code.sub(end, first)))
+            transform(code, part_of(code, x, c, channels), grid, tiles, v, REACH, data, patch)
+            transform(code, part_of(code, y, k, filters), grid, tiles, d, SIDE, gradients, patch)
+            _products(code, rows, tiles.count, filters, code.compare("==", first, begin), v, d, own)
         if alone:
             target = code.total(w.address, code.mul(k, w.filter), code.mul(c, 4))
             with code.loop(0, filters) as i:

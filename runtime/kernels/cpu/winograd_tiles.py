@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple, Self
 
 from runtime.arrays import Array
@@ -66,12 +67,22 @@ class Grid(NamedTuple):
         return Spot(code.div(line, self.down), code.mul(row, SIDE), code.mul(column, SIDE))
 
 
+class Tiles(NamedTuple):
+    """Those that are worked on together."""
+
+    first: Number
+    count: Number
+
+
 class Planes(NamedTuple):
     """Where they begin, bytes from one to the next, floats from one tile to the next."""
 
     address: Number
     plane: Number
     pitch: Number
+
+    def behind(self, code: Code, points: int) -> Number:
+        return code.add(self.address, code.mul(self.plane, points))
 
     def at(self, code: Code, point: Number, t: Number, channel: Number) -> Number:
         return code.total(self.address, code.mul(self.plane, point), code.at(code.at(0, channel), code.mul(self.pitch, t)))
@@ -90,19 +101,18 @@ def records(code: Code, *kinds: Any) -> Iterator[Any]:
         first += len(kind._fields)
 
 
-def transform(
-    code: Code, x: Picture, grid: Grid, tiles: tuple[Number, Number], planes: Planes, side: int, along: Transform, patch: Number
-) -> None:
+def transform(code: Code, x: Picture, grid: Grid, tiles: Tiles, planes: Planes, side: int, along: Transform, patch: Number) -> None:
     """Squares of pixels of some tiles to points: along columns, then along rows, and one part at a time, so that sums stay in
     registers: what is read again comes from the first cache."""
-    first, count = tiles
     outside = side - SIDE
-    with code.loop(0, count) as t:
-        spot = grid.spot(code, code.add(first, t))
+    with code.loop(0, tiles.count) as t:
+        spot = grid.spot(code, code.add(tiles.first, t))
         corner = Spot(spot.n, code.sub(spot.row, grid.top), code.sub(spot.column, grid.left)) if outside else spot
         pixels = _square(code, x, corner, side, patch)
         with code.loop(0, x.channels, LANES) as c:
             target = planes.at(code, 0, t, c)
+            for i, j in product(range(side), range(SIDE)):  # what the next tile adds to this one
+                code.prefetch(code.at(x.at(code, corner.n, code.add(corner.row, i), code.add(corner.column, side + j)), c))
             point = 0
             for part in range(4):
                 columns = [
@@ -138,7 +148,8 @@ def _copy(code: Code, x: Picture, corner: Spot, patch: Picture) -> None:
         row, column = code.add(corner.row, i), code.add(corner.column, j)
         there = code.both(_within(code, row, x.height), _within(code, column, x.width))
         count = code.b.select(there, x.channels, code.whole(0))
-        source, target = x.at(code, corner.n, row, column), patch.at(code, 0, i, j)
+        target = patch.at(code, 0, i, j)
+        source = code.b.select(there, x.at(code, corner.n, row, column), target)  # a masked load from nowhere is correct, and slow
         with code.loop(0, patch.channels, LANES) as c:
             mask = code.mask(code.sub(count, c), LANES)
             code.store(code.load_masked(code.at(source, c), mask), code.at(target, c))

@@ -31,4 +31,25 @@ def _paneled(w: Array) -> Array:
     return np.moveaxis(full.reshape(*full.shape[:-1], -1, PANEL), -2, 1)
 
 
-FORMS: dict[str, Callable[[Array], Array]] = {"rows": _rows, "rows_dx": _rows_dx}
+def _winograd4(w: Array) -> Array:
+    """[point, panel, c, PANEL of k]"""
+    return _paneled(_points(w).transpose(0, 2, 1))
+
+
+def _winograd4_dx(w: Array) -> Array:
+    """[point, panel, k, PANEL of c], the last tap first"""
+    return _paneled(_points(w[:, :, ::-1]))
+
+
+POINTS = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
+"""Values of a filter's polynomial at 0, 1, -1, 2, -2 and infinity, with the factors of Winograd's F(4, 3)."""
+
+
+def _points(w: Array) -> Array:
+    """[point, k, c] of 3x3 taps in one group."""
+    [kernels] = w.reshape(1, w.shape[1], 3, 3, w.shape[-1])
+    points: Array = np.einsum("ia,kabc,jb->ijkc", POINTS, kernels, POINTS)
+    return points.reshape(-1, *kernels.shape[::3])
+
+
+FORMS: dict[str, Callable[[Array], Array]] = {"rows": _rows, "rows_dx": _rows_dx, "winograd4": _winograd4, "winograd4_dx": _winograd4_dx}
