@@ -78,6 +78,13 @@ class Writer:
             number = self.code.b.fptrunc(self.code.b.bitcast(bits, ir.DoubleType()), ir.FloatType())
             return self.code.splat(number, LANES)
 
+    def expect(self, cells: Sequence[Sequence[Number]], own: Number, columns: int) -> None:
+        """Asks for the memory of a block before its sums are made: else writing it would wait for it."""
+        for i, (rows, dtype) in enumerate(zip(cells, self.finish.cells, strict=True)):
+            for address in rows:
+                for j in range(columns):
+                    self.code.prefetch(self.code.at(address, self.code.add(own, j * LANES), dtype), i < len(self.finish.results))
+
     def block(self, sums: Sequence[ir.Value], cells: Sequence[Sequence[Number]], own: Number, outer: Number, limit: Number | None) -> None:
         """Row by row vectors of sums; `cells` are the addresses of the rows in all that lies cell by cell. The first channel is
         `own` there, and `outer` of all; with a `limit` the last vector ends before that channel."""

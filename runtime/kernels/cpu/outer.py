@@ -32,6 +32,11 @@ UNITS = 16
 LEAST = 512
 
 
+def fitting(outer: int) -> int:
+    """Rows of a block: of the few that fill the registers well enough, those that leave the least over."""
+    return min(range(ROWS, ROWS - 3, -1), key=lambda rows: -(-outer // rows) * rows)
+
+
 class Outer(NamedTuple):
     """Addresses of the first picture's first cell in x and dy; the batch; bytes from picture to picture of x, from cell to cell
     of dy, and from group to group of x, dy and dw."""
@@ -50,7 +55,8 @@ def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], 
     """dw[k, tap, c] = the sum over cells of dy[cell, k] * x[cell's tap, c]"""
     width = len(taps) * inner
     wide = min(WIDE, -(-width // BLOCK) * BLOCK)
-    tall = max(ROWS, min(-(-outer // ROWS) * ROWS, OWN // (wide * 4) // ROWS * ROWS))
+    rows = fitting(outer)
+    tall = max(rows, min(-(-outer // rows) * rows, OWN // (wide * 4) // rows * rows))
     units = groups * -(-width // wide) * -(-outer // tall)
     cells = operands.batch * prod(sides.cells)
     parts = max(1, min(-(-UNITS // units), cells // LEAST)) if units < UNITS else 1
@@ -61,7 +67,7 @@ def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], 
     args = [operands.x, operands.y, target.ctypes.data, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
     args += [*operands[3:], groups * outer * width * 4, *sides.numbers()]
     scratch = (tall * wide + CELLS * (wide + BLOCK) + CELLS * (tall + LANES)) * 4
-    yield Step((summed, len(sides.cells)), args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
+    yield Step((summed, len(sides.cells), rows), args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
     if sums is not None:
         yield add_parts(w, sums)
 
@@ -89,7 +95,7 @@ class _Unit(NamedTuple):
     values: Number
 
 
-def summed(code: Code, sides: int) -> None:
+def summed(code: Code, sides: int, rows: int) -> None:
     across = code.div(code.add(code.arg(WIDTH), code.sub(code.arg(WIDE_), 1)), code.arg(WIDE_))
     down = code.div(code.add(code.arg(OUTER), code.sub(code.arg(TALL), 1)), code.arg(TALL))
     with code.loop(code.lo, code.hi) as index:
@@ -115,7 +121,7 @@ def summed(code: Code, sides: int) -> None:
             count = code.min(CELLS, code.sub(end, first))
             _lay_patches(code, sides, unit, first, count)
             _lay_values(code, unit, first, count)
-            _sum(code, unit, count)
+            _sum(code, rows, unit, count)
         target = code.total(code.arg(W), code.mul(part, code.arg(PW)), code.mul(group, code.arg(GW)))
         _write(code, unit, target)
 
@@ -155,12 +161,12 @@ def _lay_values(code: Code, unit: _Unit, first: ir.Value, count: Number) -> None
             code.store(code.load_masked(code.at(source, r), mask), code.at(target, r))
 
 
-def _sum(code: Code, unit: _Unit, count: Number) -> None:
+def _sum(code: Code, rows: int, unit: _Unit, count: Number) -> None:
     pitch = code.add(code.arg(TALL), LANES)
-    with code.loop(0, unit.columns, BLOCK) as column, code.loop(0, unit.rows, ROWS) as row:
+    with code.loop(0, unit.columns, BLOCK) as column, code.loop(0, unit.rows, rows) as row:
         own = code.at(unit.sums, code.add(code.mul(row, code.arg(WIDE_)), column))
-        at = [code.at(own, code.add(code.mul(r, code.arg(WIDE_)), j * LANES)) for r in range(ROWS) for j in range(COLUMNS)]
-        values = [code.at(unit.values, code.add(row, r)) for r in range(ROWS)]
+        at = [code.at(own, code.add(code.mul(r, code.arg(WIDE_)), j * LANES)) for r in range(rows) for j in range(COLUMNS)]
+        values = [code.at(unit.values, code.add(row, r)) for r in range(rows)]
         sums = [code.load(address, lanes=LANES) for address in at]
         sums = accumulate(code, sums, values, code.at(unit.patches, column), count, step=pitch, pitch=_pitch(code))
         for value, address in zip(sums, at, strict=True):

@@ -220,11 +220,12 @@ def _blocks(kernel: _Kernel, columns: int, part: bool, rows: _Rows, panel: ir.Va
     weights = code.at(weights, code.rem(channel, PANEL))
     with code.loop(0, rows.blocks) as block:
         here = code.add(code.scratch, code.mul(block, kernel.rows))
+        cells = [_row_addresses(code, here, code.add(taps, i)) for i in range(len(kernel.dtypes))]
+        kernel.writer.expect(cells, channel, columns)
         with code.reduce(0, taps, 1, zeros(code, ROWS, columns)) as tap:
             left = _row_addresses(code, here, tap.i)
             right = code.add(weights, kernel.walk.weights(tap.i))
             tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL)
-        cells = [_row_addresses(code, here, code.add(taps, i)) for i in range(len(kernel.dtypes))]
         outer = code.add(code.mul(rows.group, code.arg(OUTER)), channel)
         kernel.writer.block(tap.result, cells, channel, outer, code.arg(OUTER) if part else None)
 
