@@ -25,6 +25,7 @@ def not_padded(instruction: Instruction) -> Reason:
 
 
 FORMS = {
+    "random": (Offer("random"),),
     **{op: (Offer(op, refuses=not_moved),) for op in ("reshape", "transpose", "slice", "concat", "take", "constant")},
     **{op: (Offer(op, refuses=not_added),) for op in ("gather", "scatter")},
     "pad": (Offer("pad", refuses=not_padded),),
