@@ -25,7 +25,7 @@ def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, **attr
         views = [buffer[..., : buffer.shape[-1] - gap] if buffer.ndim else buffer for buffer in buffers]
         Table(list(cpu.KERNELS[kernel](*views, *read, **attributes)), threads)()
         for buffer in buffers:
-            np.testing.assert_array_equal(buffer[..., buffer.shape[-1] - gap :] if gap else (), poison(buffer.dtype))
+            np.testing.assert_array_equal(buffer[..., buffer.shape[-1] - gap :] if gap and buffer.ndim else (), poison(buffer.dtype))
         seen.append([np.array(view) for view in views])
     for others in seen[1:]:
         for one, other in zip(seen[0], others, strict=True):

@@ -12,7 +12,7 @@ from oracle import WINDOWS, sizes
 
 from netcompiler.plan import Axis, Instruction, Value
 from netcompiler.targets.cpu import CPU
-from runtime.kernels.cpu import window as kernels
+from runtime.kernels.cpu import slide as kernels
 
 POOLS = {
     "pool of two": ((8, 6), (Axis(2, 2), Axis(2, 2))),

@@ -42,7 +42,7 @@ SPEC = small.text(
   - {name: fc, linear: 5}
 """,
     train="batch: 8, epochs: 3, optimizer: {adam: 0.01}, ema: 0.9, schedule: {plateau: {factor: 0.5, patience: 1}}, metrics: [top1], "
-    "early_stop: {patience: 4}",
+    "early_stop: {patience: 4}, augment: [crop: {padding: 1}, mixup: 0.5]",
 )
 COUNT = 42
 """Rows: five whole batches and a small one."""
@@ -172,7 +172,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(
     trained(material, whole)
     with reaped(monkeypatch, 90), pytest.raises(Killed):
         trained(material, run)
-    newest, before = run.states().files()
+    newest, before, *_ = run.states().files()
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 16
     newest.write_bytes({"cut": content[: len(content) // 3], "flip": content, "nothing left": b""}[damage])
@@ -193,7 +193,7 @@ def test_no_more_states_than_asked_for(material: tuple[Plan, Recipe, Feeder], tm
 FULL = OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("at", [1, 9, 40, 55])
+@pytest.mark.parametrize("at", [1, 9, 27, 40])
 def test_a_full_disk_ends_training_and_takes_nothing(
     material: tuple[Plan, Recipe, Feeder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at: int
 ) -> None:

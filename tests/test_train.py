@@ -128,6 +128,17 @@ def test_two_epochs_of_digits(ask: Ask) -> None:
     )
 
 
+def test_digits_that_turn_and_lose_parts_are_learned_as_well(ask: Ask) -> None:
+    """Each epoch has other pictures, so what is learned by heart is less; and a second run draws the same."""
+    augmented = ["--set", "train.augment=[affine: {rotate: 10, translate: 0.7, scale: 1.1}, erasing: {probability: 0.1}]"]
+    for more in ([], augmented, augmented):
+        assert ask("train", "tiny.yaml", "--quiet", "--epochs", "6", *more).status == 0
+    plain, first, second = (metrics(f"runs/tiny-{number}") for number in (1, 2, 3))
+    assert float(first[-1]["loss"]) > 2 * float(plain[-1]["loss"])
+    assert float(first[-1]["val_top1"]) > float(plain[-1]["val_top1"]) - 0.01 > 0.93
+    assert [row["loss"] for row in first] == [row["loss"] for row in second]
+
+
 def test_eval_finds_the_recorded_figures_again(ask: Ask) -> None:
     ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
     answer = ask("eval", "tiny-1")

@@ -13,6 +13,7 @@ VERBS = {
     "diff": "two nets, layer by layer",
     "expand": "the flat spec, each value with where it came from",
     "plan": "the program that a net becomes, stage by stage",
+    "data": "what is in a source of data; the same unpacked, for speed",
     "train": "train a net as its recipe says",
     "lr": "the learning rate over the time of training, drawn",
     "runs": "the runs that are there, or some of them side by side",
@@ -26,7 +27,7 @@ VERBS = {
     "new": "write a commented spec to start from",
     "schema": "the JSON Schema of the language, for editors",
 }
-LASTING = ("train", "report", "eval")
+LASTING = ("data", "train", "report", "eval")
 """Verbs that run for long."""
 
 FINE, FAULTY, REFUSED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141

@@ -43,7 +43,7 @@ def _folder(path: Path, words: str) -> Mapping[str, Any]:
         if (path / marker).is_file():
             return {kind: {"path": words}}
     if packed := sorted(path.glob("train-*.npz")):
-        return {"npz": {"path": _all(packed), **({"test": _all(tests)} if (tests := sorted(path.glob("test-*.npz"))) else {})}}
+        return {"npz": {"path": several(packed), **({"test": several(tests)} if (tests := sorted(path.glob("test-*.npz"))) else {})}}
     if any(path.glob("*.npy")):
         return {"npz": {"path": words}}
     inner = path / LEARNT if (path / LEARNT).is_dir() and any((path / name).is_dir() for name in HELD) else path
@@ -56,7 +56,7 @@ def _folder(path: Path, words: str) -> Mapping[str, Any]:
     return {"signals" if some in SOUNDS else "folder": {"path": words}}
 
 
-def _all(paths: list[Path]) -> str:
+def several(paths: list[Path]) -> str:
     """NAME-{000..012}.npz"""
     first, last = (path.stem.rpartition("-")[2] for path in (paths[0], paths[-1]))
     return str(paths[0]) if len(paths) == 1 else str(paths[0].with_name(f"{paths[0].stem.rpartition('-')[0]}-{{{first}..{last}}}.npz"))

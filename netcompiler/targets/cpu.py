@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netcompiler.instructions import OPS
 from netcompiler.targets.convolutions import CONVOLUTIONS
-from netcompiler.targets.packing import FORMS
+from netcompiler.targets.forms import FORMS
+from netcompiler.targets.packing import FORMS as PACKED
 from netcompiler.targets.sweeps import SWEEPS
 from netcompiler.targets.target import Offer, Target
 from netcompiler.targets.windows import WINDOWS
@@ -13,9 +14,10 @@ ORACLE = Offer("oracle", speed=0.01, stream=0.01)
 
 COMPILED = {
     **CONVOLUTIONS,
+    **FORMS,
     **SWEEPS,
     **WINDOWS,
-    "pack": tuple(Offer("pack", form, refuses=FORMS[form]) for form in FORMS),
+    "pack": tuple(Offer("pack", form, refuses=PACKED[form]) for form in PACKED),
 }
 
 CPU = Target(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from netcompiler.plan import Instruction
 from netcompiler.targets.target import Offer, Reason, not_single
 
 
 def not_sliding(instruction: Instruction) -> Reason:
+    return not_single(instruction) or not_sliding_over(set(instruction.attributes["axes"]), len(instruction.result.shape))
+
+
+def not_sliding_over(axes: Set[int], rank: int) -> Reason:
     """Axes with a window, and between them axes without: the channels and, in front, all that has no window are free."""
-    rank, axes = len(instruction.result.shape), set(instruction.attributes["axes"])
-    between = [axis in axes or axis - 1 in axes for axis in range(min(axes), rank - (rank - 1 not in axes))]
-    return not_single(instruction) or ("" if sum(between) <= 3 else f"it slides over 3 axes, and these windows over {sum(between)} axes")
+    between = [axis in axes or axis - 1 in axes for axis in range(min(axes, default=rank), rank - (rank - 1 not in axes))]
+    return "" if sum(between) <= 3 else f"it slides over 3 axes, and these windows over {sum(between)} axes"
 
 
 WINDOWS = {

@@ -20,6 +20,7 @@ from runtime.data.fit import Array
 from runtime.data.rows import Rows
 
 CHECKED = 2 * 2**30
+CLASSES = "classes"
 BLOCK = 2**22
 LOCAL = struct.Struct("<4s22xHH")
 """The head of a member: what it begins with, and how long its name and extra field are."""
@@ -42,6 +43,14 @@ def names_in(path: Path) -> list[str]:
         return sorted(file.stem for file in path.glob("*.npy"))
     with _zip(path) as file:
         return [name.removesuffix(".npy") for name in file.namelist()]
+
+
+def classes_in(path: Path) -> tuple[str, ...]:
+    """Names of classes, where an array of them lies beside the others."""
+    if path.is_dir() or CLASSES not in names_in(path):
+        return ()
+    found = _member(path, f"{CLASSES}.npy")
+    return tuple(map(str, found)) if found.dtype.kind == "U" and found.ndim == 1 else ()
 
 
 def _array(path: Path, name: str) -> Array:

@@ -52,8 +52,8 @@ def measured(parts: Iterable[Array]) -> Scale:
     total = None
     for x in parts:
         if len(x):
-            found = _moments(x)
-            total = found if total is None else _merged(total, found)
+            found = moments(x)
+            total = found if total is None else merged(total, found)
     if total is None:
         raise DataError("no picture to measure can be read")
     count, mean, squares = total
@@ -64,7 +64,7 @@ Moments = tuple[float, Array, Array]
 """How many values, their mean, and the sum of squares about it, by channel."""
 
 
-def _moments(x: Array) -> Moments:
+def moments(x: Array) -> Moments:
     channels = np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
     if x.dtype == np.uint8:  # exact, and quicker: from how often each of the 256 values is there
         shares = np.stack([np.bincount(channel, minlength=256) for channel in channels]) / channels.shape[1]
@@ -76,7 +76,7 @@ def _moments(x: Array) -> Moments:
     return channels.shape[1], mean, squares * channels.shape[1]
 
 
-def _merged(a: Moments, b: Moments) -> Moments:
+def merged(a: Moments, b: Moments) -> Moments:
     """M2 = M2a + M2b + (mean_b - mean_a)^2 n_a n_b / n"""
     count = a[0] + b[0]
     apart = b[1] - a[1]

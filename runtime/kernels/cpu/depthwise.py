@@ -120,7 +120,7 @@ def _conv(code: Code, counts: Sequence[int], ratio: int, fold: int, spread: int,
     """Both ways: y from x, and the gradient of x from that of y."""
 
     def body(place: Place) -> None:
-        with place.lines([code.real(0.0, place.strip.lanes)] * len(place.spots)) as line:
+        with place.lines(place.zeros()) as line:
             line.next, x = line.values, _Cells(code, place, line.i, ratio, spread)
             for tap in range(place.taps):
                 weights = [place.strip.load(code, place.tap(line.i, 2, tap, 0, vector)) for vector in range(place.vectors)]

@@ -231,6 +231,13 @@ class Place:
             self.met[line, part, pixel] = walk.code.add(self.bases[part][pixel], walk.listed(line, part))
         return walk.code.total(self.met[line, part, pixel], walk.along(part, tap), self._cells(part, vector))
 
+    def zeros(self) -> list[ir.Value]:
+        return [self.walk.code.real(0.0, self.strip.lanes)] * len(self.spots)
+
+    def write(self, part: int, values: Sequence[ir.Value]) -> None:
+        for spot, value in zip(self.spots, values, strict=True):
+            self.strip.store(self.walk.code, value, self.at(part, *spot))
+
     def _cells(self, part: int, vector: int) -> int:
         kind = self.walk.kinds[part]
         return vector * self.strip.lanes // kind.share * kind.bytes

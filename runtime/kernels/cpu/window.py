@@ -6,90 +6,53 @@ Geometry is in frame.py and reach.py, the loops in walk.py; here is what happens
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from math import prod
+from collections.abc import Iterator, Sequence
 
 from llvmlite import ir
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array, name_of
-from runtime.kernels.cpu.code import I32, LANES, TYPES, Code, Number
+from runtime.kernels.cpu.code import I32, TYPES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.frame import Look, Part, by_tap, framed, number, numbers, part
-from runtime.kernels.cpu.reach import adjoint, apart, direct
-from runtime.kernels.cpu.walk import RESULT, SOURCE, WORD, Kind, Place, Walk
+from runtime.kernels.cpu.frame import by_tap, number, part
+from runtime.kernels.cpu.reach import adjoint, apart
+from runtime.kernels.cpu.slide import slid, summed
+from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Place, Walk
 
 Window = Sequence[Axis]
-CHUNK = 1 << 18
-"""Bytes that a chunk moves at least: 10 to 20 microseconds."""
-MOST_CHUNKS = 64
 TAP = Kind("", tapped=True)
 
 
 def window_sum(y: Array, x: Array, *, axes: Sequence[int], window: Window) -> Iterator[Step]:
-    yield _step(_sum, y, x.shape, axes, window, [part(y), part(x)])
+    yield slid(summed, y, x.shape, axes, window, [part(y), part(x)])
 
 
 def window_spread(x: Array, y: Array, *, axes: Sequence[int], window: Window, size: Sequence[int]) -> Iterator[Step]:
-    yield _step(_sum, x, y.shape, axes, window, [part(x), part(y)], look=adjoint)
+    yield slid(summed, x, y.shape, axes, window, [part(x), part(y)], look=adjoint)
 
 
 def patches(p: Array, x: Array, *, window: Window) -> Iterator[Step]:
     first = p[..., 0, :]
-    yield _step(_sum, first, x.shape, _sides(window), window, [part(first, by_tap(window, p.strides[-2])), part(x)], look=apart)
+    yield slid(summed, first, x.shape, _sides(window), window, [part(first, by_tap(window, p.strides[-2])), part(x)], look=apart)
 
 
 def unpatch(x: Array, p: Array, *, window: Window, size: Sequence[int]) -> Iterator[Step]:
     first = p[..., 0, :]
-    yield _step(_sum, x, first.shape, _sides(window), window, [part(x), part(first, by_tap(window, p.strides[-2]))], look=adjoint)
+    yield slid(summed, x, first.shape, _sides(window), window, [part(x), part(first, by_tap(window, p.strides[-2]))], look=adjoint)
 
 
 def window_max(y: Array, at: Array, x: Array, *, window: Window) -> Iterator[Step]:
     parts = [part(y), part(at), part(x), number(x.ndim, window)]
-    yield _step(_max, y, x.shape, _sides(window), window, parts, name_of(at))
+    yield slid(_max, y, x.shape, _sides(window), window, parts, name_of(at))
 
 
 def window_route(dx: Array, dy: Array, at: Array, *, window: Window, size: Sequence[int]) -> Iterator[Step]:
     parts = [part(dx), part(dy), part(at), number(dx.ndim, window)]
-    yield _step(_route, dx, dy.shape, _sides(window), window, parts, name_of(at), look=adjoint)
+    yield slid(_route, dx, dy.shape, _sides(window), window, parts, name_of(at), look=adjoint)
 
 
 def _sides(window: Window) -> range:
     return range(1, 1 + len(window))
-
-
-def _step(
-    emit: Callable[..., None],
-    y: Array,
-    source: Sequence[int],
-    axes: Sequence[int],
-    window: Window,
-    parts: Sequence[Part],
-    *structure: str,
-    look: Look = direct,
-) -> Step:
-    frame = framed(y.shape, source, axes, window, parts, look=look)
-    args, tables = numbers(frame, parts)
-    taps = prod(w.kernel for w in window)
-    moved = 4 * (y.size + prod(source)) * (8 + taps) // 8
-    scratch = taps * len(parts) * WORD
-    return Step((emit, frame.counts, *structure, LANES), args, frame.rows, max(1, min(MOST_CHUNKS, moved // CHUNK)), scratch, tables)
-
-
-def _sum(code: Code, counts: Sequence[int], lanes: int) -> None:
-    """Of single taps: a copy, and zeros where nothing is met."""
-
-    def body(place: Place) -> None:
-        with place.lines([_zero(code, place)] * len(place.spots)) as line:
-            line.next = line.values
-            for tap in range(place.taps):
-                line.next = [
-                    code.fadd(old, place.strip.load(code, place.tap(line.i, 1, tap, *spot)))
-                    for old, spot in zip(line.next, place.spots, strict=True)
-                ]
-        _write(code, place, 0, line.result)
-
-    Walk(code, (Kind("f32", tapped=True), SOURCE), counts, lanes, body).rows(code.lo, code.hi)
 
 
 def _max(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
@@ -98,7 +61,7 @@ def _max(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
     def body(place: Place) -> None:
         spots, lanes = place.spots, place.strip.lanes
         if not place.taps:
-            best, at = [_zero(code, place)] * len(spots), [code.splat(I32(0), lanes)] * len(spots)
+            best, at = place.zeros(), [code.splat(I32(0), lanes)] * len(spots)
         else:
             start = [place.strip.load(code, place.at(2, *spot)) for spot in spots]
             with place.lines([*start, *(_tap(code, place.at(3), I32, lanes) for _ in spots)]) as line:
@@ -109,15 +72,15 @@ def _max(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
                         best[i], at[i] = _larger(code, place.strip.load(code, place.tap(line.i, 2, tap, *spot)), this, best[i], at[i])
                 line.next = [*best, *at]
             best, at = line.result[: len(spots)], line.result[len(spots) :]
-        _write(code, place, 0, best)
-        _write(code, place, 1, [_narrow(code, each, TYPES[index]) for each in at])
+        place.write(0, best)
+        place.write(1, [_narrow(code, each, TYPES[index]) for each in at])
 
     Walk(code, (RESULT, Kind(index), SOURCE, TAP), counts, lanes, body).rows(code.lo, code.hi)
 
 
 def _route(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
     def body(place: Place) -> None:
-        with place.lines([_zero(code, place)] * len(place.spots)) as line:
+        with place.lines(place.zeros()) as line:
             line.next = line.values
             for tap in range(place.taps):
                 this = _tap(code, place.tap(line.i, 3, tap), TYPES[index], place.strip.lanes)
@@ -125,7 +88,7 @@ def _route(code: Code, counts: Sequence[int], index: str, lanes: int) -> None:
                     code.fadd(old, _routed(code, place, this, place.tap(line.i, 1, tap, *spot), place.tap(line.i, 2, tap, *spot), index))
                     for old, spot in zip(line.next, place.spots, strict=True)
                 ]
-        _write(code, place, 0, line.result)
+        place.write(0, line.result)
 
     Walk(code, (RESULT, SOURCE, Kind(index, source=True, tapped=True), TAP), counts, lanes, body).rows(code.lo, code.hi)
 
@@ -138,7 +101,7 @@ def _larger(code: Code, cells: ir.Value, this: ir.Value, best: ir.Value, at: ir.
 
 def _routed(code: Code, place: Place, this: ir.Value, dy: Number, at: Number, index: str) -> ir.Value:
     hit = code.b.icmp_unsigned("==", place.strip.load(code, at, index), this)
-    return code.b.select(hit, place.strip.load(code, dy), _zero(code, place))
+    return code.b.select(hit, place.strip.load(code, dy), place.zeros()[0])
 
 
 def _tap(code: Code, tap: Number, typ: ir.Type, lanes: int) -> ir.Value:
@@ -148,12 +111,3 @@ def _tap(code: Code, tap: Number, typ: ir.Type, lanes: int) -> ir.Value:
 def _narrow(code: Code, value: ir.Value, typ: ir.Type) -> ir.Value:
     wanted = ir.VectorType(typ, value.type.count) if isinstance(value.type, ir.VectorType) else typ
     return code.b.trunc(value, wanted)
-
-
-def _zero(code: Code, place: Place) -> ir.Value:
-    return code.real(0.0, place.strip.lanes)
-
-
-def _write(code: Code, place: Place, part: int, values: Sequence[ir.Value]) -> None:
-    for spot, value in zip(place.spots, values, strict=True):
-        place.strip.store(code, value, place.at(part, *spot))
