@@ -6,7 +6,7 @@ It imports nothing. Who computes them: the generators and the oracle beside each
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial, reduce
 from typing import Any, TypeAlias
 
@@ -327,18 +327,13 @@ def replace(expr: Expr, old: Expr, new: Expr) -> Expr:
     return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuild(expr, args)
 
 
-def nodes(expr: Expr) -> Iterator[Expr]:
+@cache
+def nodes(expr: Expr) -> tuple[Expr, ...]:
     """Every node once, arguments first."""
-    seen: set[Expr] = set()
-
-    def walk(e: Expr) -> Iterator[Expr]:
-        if e not in seen:
-            seen.add(e)
-            for arg in e.args:
-                yield from walk(arg)
-            yield e
-
-    return walk(expr)
+    found: dict[Expr, None] = {}
+    for arg in expr.args:
+        found.update(dict.fromkeys(nodes(arg)))
+    return (*found, expr)
 
 
 def operands(expr: Expr) -> list[int]:
