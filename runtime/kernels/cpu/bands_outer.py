@@ -16,18 +16,16 @@ from runtime.kernels.cpu.block import accumulate
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
-from runtime.kernels.cpu.outer import add_parts
+from runtime.kernels.cpu.outer import add_parts, fitting
 
 BLOCK, COLUMNS = machine().block, machine().columns
-SHORT = 8
-"""Rows of a block where there are no more outputs than so many."""
 PARTS = 16
 
 
 def outer_bands(w: Array, y: Array, lines: Band, run: int) -> Iterator[Step]:
     """dw[k, line, run] = the sum over cells of dy[cell, k] * what the cell reads of the line"""
     outer, width = len(w), len(lines.lines) * run
-    tall = SHORT if outer <= SHORT else machine().rows
+    tall = fitting(outer)
     parts = min(PARTS, lines.rows)
     wide = -(-width // BLOCK) * BLOCK + BLOCK
     sums = np.empty((parts, w.size), np.float32)
