@@ -12,11 +12,11 @@ from llvmlite import ir
 
 from runtime.arrays import Array
 from runtime.kernels.cpu.bands import Band, Lines
-from runtime.kernels.cpu.block import accumulate
+from runtime.kernels.cpu.block import accumulate, fitting
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
-from runtime.kernels.cpu.outer import add_parts, fitting
+from runtime.kernels.cpu.outer import add_parts
 
 BLOCK, COLUMNS = machine().block, machine().columns
 PARTS = 16

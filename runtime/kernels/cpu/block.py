@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.machine import machine
 
 Sums = list[ir.Value]
 """Row by row, a vector for each column of vectors."""
+
+
+def fitting(outer: int) -> int:
+    """Rows of a block: those that leave the least over. Besides its rows a block costs about two: a vector of columns, and the loop."""
+    return min(range(machine().rows, machine().rows // 2, -1), key=lambda rows: -(-outer // rows) * (rows + 2))
 
 
 def zeros(code: Code, rows: int, columns: int) -> Sums:

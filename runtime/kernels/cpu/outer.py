@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 
 from runtime.arrays import Array
-from runtime.kernels.cpu.block import accumulate
+from runtime.kernels.cpu.block import accumulate, fitting
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
@@ -30,11 +30,6 @@ OWN = 256 * 1024
 UNITS = 16
 """Fewer units than that are divided by cells, down to so many cells:"""
 LEAST = 512
-
-
-def fitting(outer: int) -> int:
-    """Rows of a block: those that leave the least over. Besides its rows a block costs about two: a vector of columns, and the loop."""
-    return min(range(ROWS, ROWS // 2, -1), key=lambda rows: -(-outer // rows) * (rows + 2))
 
 
 class Outer(NamedTuple):
