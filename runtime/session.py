@@ -106,7 +106,7 @@ class Session:
         lasting = self._lasting()
         arrays = {name: self._fitted(lasting, name, value) for name, value in values.items()}
         if missing := [name for name in lasting if name not in values]:
-            raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} are missing")
+            raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} {'is' if len(missing) == 1 else 'are'} missing")
         for name, array in arrays.items():
             external(lasting[name], self.arrays[name])[...] = array
         self.stale = True

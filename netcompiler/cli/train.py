@@ -16,7 +16,7 @@ from netcompiler.targets import AUTO, TARGETS
 
 if TYPE_CHECKING:
     from netcompiler.cli.beginning import Ready
-    from runtime.trainer import Outcome
+    from runtime.ending import Outcome
 
 
 def main(words: Sequence[str]) -> int:
