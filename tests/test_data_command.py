@@ -233,7 +233,7 @@ def test_bad_rows_stop_packing_or_are_left_out(ask: Ask) -> None:
     shutil.rmtree("p", ignore_errors=True)
     answer = ask("data", "pack", "f", "p", "--on-bad-data", "skip")
     assert (answer.status, answer.out[:14]) == (0, "p has 2 rows i")
-    assert "1 rows are bad, and were left out" in answer.err
+    assert "1 row of the data is bad, and was left out" in answer.err
 
 
 # preview

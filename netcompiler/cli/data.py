@@ -188,7 +188,7 @@ def _pack(words: Sequence[str]) -> int:
     files = sum(map(len, packed.parts.values()))
     print(f"{args.out} has {packed.rows:,} rows in {files:,} files: {flow({'data': _setting(packed, data.yields())})}")
     if faults:
-        print(f"netc: {len(faults):,} rows are bad, and were left out:\n{faults}", file=sys.stderr)
+        print(f"netc: {faults}", file=sys.stderr)
     return FINE
 
 

@@ -99,7 +99,7 @@ def _train(args: argparse.Namespace) -> int:
         if outcome.ended in GOOD:
             _report(ready)
         if left_out := ready.material.faults:
-            print(f"netc: {len(left_out):,} rows of the data are bad, and were left out:\n{left_out}", file=sys.stderr)
+            print(f"netc: {left_out}", file=sys.stderr)
         return _ended(outcome, ready)
 
 
