@@ -199,6 +199,6 @@ def slot_sides(recipe: Recipe, node: Node, mode: str) -> Shape:
     """The net's own; where training cuts windows out of larger pictures, theirs."""
     own = node.shape[1:]
     given = recipe.data.sides() if recipe.data else None
-    if mode != "train" or given is None or len(given) != len(own) or not any(augmentation.cuts for augmentation in recipe.augment):
+    if mode == "infer" or given is None or len(given) != len(own) or not any(augmentation.cuts for augmentation in recipe.augment):
         return own
     return tuple(map(max, own, given))

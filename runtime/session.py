@@ -57,6 +57,13 @@ class Session:
         outputs = {name: _outside(value[:rows]).copy() for name, value in self._run("infer", rows).items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
+    def look(self, inputs: Any, places: Any, epoch: int) -> Array:
+        """The first input as training's first layer reads it: augmented and normalized."""
+        self._set_epoch(epoch)
+        rows = self._whole("look", inputs, None, places)
+        [seen] = self._run("look", rows).values()
+        return _outside(seen[:rows]).copy()
+
     def gradients(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> tuple[float, dict[str, Array]]:
         """The loss, and its gradient for each parameter in PyTorch's order: what a step would take them for; nothing changes."""
         self._set_epoch(epoch)
@@ -106,7 +113,7 @@ class Session:
         lasting = self._lasting()
         arrays = {name: self._fitted(lasting, name, value) for name, value in values.items()}
         if missing := [name for name in lasting if name not in values]:
-            raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} are missing")
+            raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} {'is' if len(missing) == 1 else 'are'} missing")
         for name, array in arrays.items():
             external(lasting[name], self.arrays[name])[...] = array
         self.stale = True
@@ -178,7 +185,7 @@ class Session:
 
 
 def _help(program: str) -> str:
-    return "the recipe names no optimizer" if program == "step" else "compile with mode train"
+    return "the recipe names no optimizer" if program == "step" else f"compile with mode {'look' if program == 'look' else 'train'}"
 
 
 def _outside(x: Array) -> Array:

@@ -26,7 +26,7 @@ class Also:
 
     def epoch(self, row: Row) -> None:
         m = row.moment
-        figures = {**{f"training/{name}": value for name, value in m.figures.items()}, "rate": m.rate, "pictures per second": m.speed}
+        figures = {**{f"training/{name}": value for name, value in m.figures.items()}, "rate": m.rate, "pictures_per_second": m.speed}
         figures |= {f"validation/{name}": value for name, value in row.tested.items()}
         for name, value in figures.items():
             self.writer.add_scalar(name, value, m.step)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from runtime.data.feeder import Batch, Feeder
 from runtime.data.fit import Array
 from runtime.data.order import shuffled
 from runtime.diagnosis import first_not_finite
+from runtime.ending import COMPLETE, INTERRUPTED, LOST, NOT_FINITE, RUNNING, STALLED, UNWRITTEN, Ended, Outcome
 from runtime.interruption import Interruption
 from runtime.keeping import Keeping
 from runtime.metrics import Figures, Means, better, find, goal, watched
@@ -32,49 +32,11 @@ from runtime.states import Saved
 if TYPE_CHECKING:
     from netcompiler.recipe import Recipe
 
-RUNNING, COMPLETE, STALLED, INTERRUPTED = "running", "complete", "early stop", "interrupted"
-NOT_FINITE, LOST, UNWRITTEN = "not finite", "data lost", "disk"
-
 
 class Display(Protocol):
     def step(self, moment: Moment) -> None: ...
 
     def epoch(self, row: Row) -> None: ...
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How training ended, and why. `best` is the row whose weights are kept as the best, `kept` the step of the last full state."""
-
-    ended: str
-    why: str
-    rows: Sequence[Row]
-    best: Row | None
-    steps: int
-    kept: int
-    seconds: float
-    signal: int = 0
-    """The number of the signal that interrupted it."""
-
-    def summary(self) -> dict[str, Any]:
-        last = next((row for row in reversed(self.rows) if row.tested), None)
-        return {
-            "ended": self.ended,
-            **({"why": self.why} if self.why else {}),
-            "epochs": len(self.rows),
-            "steps": self.steps,
-            "seconds": round(self.seconds, 3),
-            "best": {"epoch": self.best.moment.epoch, **self.best.tested} if self.best else None,
-            "last": {"epoch": last.moment.epoch, **last.tested} if last else None,
-        }
-
-
-class Ended(Exception):
-    """Training cannot go on, or shall not: how it ended, and why."""
-
-    def __init__(self, ended: str, why: str = "") -> None:
-        super().__init__(ended, why)
-        self.ended, self.why = ended, why
 
 
 def evaluate(session: Session, feeder: Feeder, interruption: Interruption | None = None) -> Figures:

@@ -52,10 +52,10 @@ def read(spec: str) -> tuple[Graph, Recipe]:
     return found.graph, found.recipe
 
 
-def planned(spec: str, batch: int = 4, dtype: str = "f64", mode: str = "train") -> Plan:
+def planned(spec: str, batch: int = 4, dtype: str = "f64", mode: str = "train", target: str = "numpy") -> Plan:
     """The plan after every stage, each looked at by the verifier."""
     graph, recipe = read(spec)
-    *_, (_, plan) = stages(Job(graph, recipe, mode, batch, "numpy", dtype), checked=True)
+    *_, (_, plan) = stages(Job(graph, recipe, mode, batch, target, dtype), checked=True)
     return plan
 
 

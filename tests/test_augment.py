@@ -18,6 +18,7 @@ from netcompiler.builder import Builder
 from netcompiler.compilation import Job, stages
 from netcompiler.lowering import Lowering, key_of
 from netcompiler.pictures import Pictures
+from netcompiler.plan import Value
 from netcompiler.recipe.ranges import beta
 from runtime.data.scale import Scale
 from runtime.kernels.numpy import KERNELS
@@ -338,6 +339,13 @@ def test_targets_are_mixed_as_pictures_are(augment: str, rows: int) -> None:
     assert len(seen) == 1 if rows == 1 else len(seen) > 10
 
 
+@pytest.mark.parametrize("shape", [(5,), (2, 9), (2, 3, 4, 5)])
+def test_mixup_takes_inputs_of_any_rank(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=(6, *shape))
+    found = Changed("mixup: 2", x)
+    np.testing.assert_allclose(found.x, np.tensordot(found.shares, x, 1), atol=1e-12)
+
+
 def test_of_several_mixtures_each_batch_draws_one() -> None:
     x = np.broadcast_to(np.eye(2)[:, :, None, None], (2, 2, 12, 10))
     kinds = [len(np.unique(Changed("mixup: 4, cutmix: 4", x, tick=tick).x[0, 0].round(9))) for tick in range(60)]
@@ -453,6 +461,14 @@ def test_bytes_are_taken_as_they_are(augment: str) -> None:
     assert one.evaluate(x, Y) == pytest.approx(other.evaluate(x, Y), rel=1e-6)
     with pytest.raises(InputError, match="input takes uint8, and float64 is given"):
         one.step(X, Y)
+
+
+def test_between_bytes_there_is_nothing() -> None:
+    x, affine = Value("x", "u8", (2, 6, 6, 3)), Value("a", "f32", (2, 2, 3))
+    how = {"size": (6, 6), "border": "zero"}
+    assert Builder("f32").emit("resample", x, affine, filter="nearest", **how).dtype == "u8"
+    with pytest.raises(ValueError, match="bytes, which have nothing between them"):
+        Builder("f32").emit("resample", x, affine, filter="bilinear", **how)
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 6), (108,)])

@@ -12,10 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import small
 from files import folder, noise, packed, smooth
+from PIL import Image
 
 from netcompiler.cli import Refusal, main
 from netcompiler.cli.opening import data_setting
+from netcompiler.compilation import Job, stages
 
 
 class Answer(NamedTuple):
@@ -230,4 +233,69 @@ def test_bad_rows_stop_packing_or_are_left_out(ask: Ask) -> None:
     shutil.rmtree("p", ignore_errors=True)
     answer = ask("data", "pack", "f", "p", "--on-bad-data", "skip")
     assert (answer.status, answer.out[:14]) == (0, "p has 2 rows i")
-    assert "1 rows are bad, and were left out" in answer.err
+    assert "1 row of the data is bad, and was left out" in answer.err
+
+
+# preview
+
+
+SPEC = """netc: 1
+name: seen
+input: [3, 12, 16]
+layers: [flatten, linear: 2]
+loss: cross_entropy
+train: {data: {folder: f}, optimizer: {sgd: 0.1}, validation: {share: 0.2}}
+"""
+
+
+def sheet(path: str) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize(
+    ("train", "turned"),
+    [("augment=[]", False), ("normalize=auto", False), ("augment=[flip: {probability: 1}]", True), ("augment=[cutmix: 1]", None)],
+    ids=["plain", "normalized", "mirrored", "mixed"],
+)
+def test_preview_draws_what_the_net_sees(ask: Ask, train: str, turned: bool | None) -> None:
+    folder(Path("f"), {"a": 5, "b": 5})
+    Path("s.yaml").write_text(SPEC, encoding="utf-8")
+    answer = ask("data", "preview", "s.yaml", "-o", "grid.png", "--count", "4", "--set", f"train.{train}")
+    assert (answer.status, answer.out) == (0, "grid.png shows 4 pictures of epoch 1, in its order\n"), answer.err
+    drawn = sheet("grid.png")
+    assert drawn.shape == (2 * 12 + 1, 2 * 16 + 1, 3)
+    if turned is None:
+        return
+    found = {drawn[y : y + 12, x : x + 16][:, :: -1 if turned else 1].tobytes() for y in (0, 13) for x in (0, 17)}
+    known = {np.asarray(Image.open(path)).tobytes() for path in Path("f").glob("*/*.png")}
+    assert len(found) == 4
+    assert found <= known
+
+
+def test_preview_of_another_epoch_is_another_picture_and_of_the_same_one_the_same(ask: Ask) -> None:
+    folder(Path("f"), {"a": 5, "b": 5})
+    Path("s.yaml").write_text(SPEC, encoding="utf-8")
+    for name, number in (("1", "1"), ("again", "1"), ("2", "2")):
+        words = ["data", "preview", "s.yaml", "-o", f"{name}.png", "--epoch", number, "--set", "train.augment=[crop: {padding: 2}]"]
+        assert ask(*words).status == 0
+    assert Path("1.png").read_bytes() == Path("again.png").read_bytes() != Path("2.png").read_bytes()
+
+
+def test_preview_of_digits_for_a_net_that_reads_a_vector(ask: Ask) -> None:
+    answer = ask("data", "preview", "logistic", "--data", "fashion_mini", "--count", "9")
+    assert answer.status == 0, answer.err
+    assert sheet("preview.png").shape == (3 * 29 - 1, 3 * 29 - 1)
+
+
+def test_what_is_drawn_by_chance_is_what_training_draws() -> None:
+    """The same numbers of the same streams: key for key."""
+    spec = SPEC.replace("optimizer", "augment: [affine: {rotate: 20}, crop: {padding: 1}, erasing: {probability: 0.5}], optimizer")
+    graph, recipe = small.read(spec)
+
+    def keys(mode: str, program: str) -> list[object]:
+        *_, (_, plan) = stages(Job(graph, recipe, mode, 4, "numpy", "f32", bytes=True))
+        found = [instruction for instruction in plan.programs[program].instructions if instruction.op == "random"]
+        return [instruction.attributes["key"] for instruction in found]
+
+    assert len(keys("look", "look")) >= 2
+    assert keys("look", "look") == keys("train", "step")

@@ -29,10 +29,10 @@ CULPRITS = [
 
 
 @pytest.mark.parametrize(("function", "train", "huge", "words"), CULPRITS)
-@pytest.mark.parametrize("target", ["numpy"])
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
 def test_the_first_instruction(function: str, train: str, huge: dict[str, float], words: list[str], target: str) -> None:
     spec = small.text(LAYERS.replace("MAP", function), train=f"optimizer: {{adam: 0.01}}{train}")
-    session = Session(small.planned(spec, 4 if not train else 2, "f32"))
+    session = Session(small.planned(spec, 4 if not train else 2, "f32", target=target))
     shapes = {name: array.shape for name, array in session.parameters().items()}
     session.load({name: np.full(shapes[name], value, np.float32) for name, value in huge.items()})
     x, y = 10 * small.pictures(4), small.labels(4)

@@ -26,11 +26,12 @@ from netcompiler.recipe import Recipe
 from runtime import atomic, checkpoint, journal
 from runtime.checkpoint import CheckpointError
 from runtime.data.feeder import Feeder
+from runtime.ending import Outcome
 from runtime.keeping import Keeping, read_every
 from runtime.runs import Run, RunError, create_at
 from runtime.session import Session
 from runtime.states import Saved, States
-from runtime.trainer import Outcome, Trainer
+from runtime.trainer import Trainer
 
 SPEC = small.text(
     """

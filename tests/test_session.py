@@ -118,6 +118,49 @@ def test_load_sets_all_or_nothing(session: Session, name: str, value: Any, messa
     small.same(session.parameters(), before)
 
 
+LASTING = "augment: [flip], optimizer: {adam: 0.01}, ema: 0.9"
+
+
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
+def test_what_follows_depends_on_the_state_alone(target: str) -> None:
+    """A session that takes another's state goes on like it, to the last bit: noise, averages, slots and statistics."""
+    plan = small.planned(small.text(small.MIXED, train=LASTING), dtype="f32", target=target)
+    one, other = Session(plan), Session(plan)
+    for turn in range(3):
+        one.step(X, Y, epoch=turn)
+    other.restore(one.state())
+    assert [one.step(X, Y, epoch=9), one.evaluate(X, Y)] == [other.step(X, Y, epoch=9), other.evaluate(X, Y)]
+    small.same(one.state(), other.state(), 0)
+    assert any(np.any(value != one.state()[name]) for name, value in Session(plan).state().items())
+
+
+def test_a_state_goes_from_target_to_target() -> None:
+    spec = small.text(small.MIXED, train=LASTING)
+    one, other = (Session(small.planned(spec, dtype="f32", target=target)) for target in ("numpy", "cpu"))
+    one.step(X, Y)
+    other.restore(one.state())
+    small.same(one.step(X, Y), other.step(X, Y), 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("slot0.fc.bias"), "slot0.fc.bias is missing"),
+        (lambda state: [state.pop(name) for name in list(state)], "conv.weight, conv.bias, .* and others are missing"),
+        (lambda state: state.update({"more": np.zeros(1)}), "no parameter `more`"),
+        (lambda state: state.update({"fc.bias": np.zeros(6)}), r"fc.bias is \[5\], and \[6\] is given"),
+    ],
+)
+def test_a_state_of_another_plan_is_refused(change: Any, message: str) -> None:
+    session = Session(small.planned(small.text(small.NORMED, train="optimizer: {adam: 0.01}")))
+    before, state = session.state(), session.state()
+    state["conv.weight"] += 1
+    change(state)
+    with pytest.raises(InputError, match=message):
+        session.restore(state)
+    small.same(session.state(), before, 0)
+
+
 def test_a_plan_for_inference_has_no_step() -> None:
     s = Session(small.planned(small.text(small.NORMED), mode="infer"))
     assert s.run(X[:2]).shape == (2, 5)

@@ -27,7 +27,7 @@ from runtime import checkpoint
 from runtime.checkpoint import CheckpointError
 from runtime.data.scale import Scale
 from runtime.metrics import Means, better, find
-from runtime.runs import create
+from runtime.runs import Run, create
 
 TINY = """netc: 1
 name: tiny
@@ -428,6 +428,14 @@ def test_what_a_run_keeps(ask: Ask, words: list[str], hint: str) -> None:
     assert hint in answer.err
     assert "epochs: 1" in Path("runs/tiny-1/resolved.yaml").read_text(encoding="utf-8")
     assert ask("train", "--resume", "tiny-1").status == 0
+
+
+def test_two_processes_on_one_run(ask: Ask) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    with Run(Path("runs/tiny-1")).owned():
+        answer = ask("train", "--resume", "tiny-1", "--epochs", "2")
+    assert (answer.status, "runs/tiny-1 is written by another process now" in answer.err) == (1, True)
+    assert len(metrics("runs/tiny-1")) == 1
 
 
 def test_another_machine_or_net_is_said(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

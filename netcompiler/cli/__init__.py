@@ -13,7 +13,7 @@ VERBS = {
     "diff": "two nets, layer by layer",
     "expand": "the flat spec, each value with where it came from",
     "plan": "the program that a net becomes, stage by stage",
-    "data": "what is in a source of data; the same unpacked, for speed",
+    "data": "what is in a source of data, what a net sees of it; the same unpacked",
     "train": "train a net as its recipe says",
     "lr": "the learning rate over the time of training, drawn",
     "runs": "the runs that are there, or some of them side by side",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import version
-from netcompiler.cli.opening import Opened, check_runnable, data_setting, open_spec, scaling, settings_of
+from netcompiler.cli.opening import Opened, check_runnable, opened_on, settings_of
 from netcompiler.cli.target import told
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
@@ -62,13 +62,7 @@ def ready(args: argparse.Namespace) -> Ready:
 
 def opened_by(args: argparse.Namespace) -> Opened:
     """The spec with the options of the command line; pictures that were named there are scaled to the net's size."""
-    options = options_of(args)
-    if not args.data:
-        return open_spec(args.spec, [*args.set, *options])
-    data = data_setting(args.data)
-    opened = open_spec(args.spec, [data, *args.set, *options])
-    more = scaling(opened, args.data)
-    return opened.again([data, more, *args.set, *options]) if more else opened
+    return opened_on(args.spec, args.data, [*args.set, *options_of(args)])
 
 
 def options_of(args: argparse.Namespace) -> list[str]:

@@ -1,4 +1,4 @@
-"""netc data: what is in a source of data, and the same data unpacked."""
+"""netc data: what is in a source of data, what a net sees of it, and the same data unpacked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import FAULTY, FINE, REFUSED, Refusal, arguments, remarks
-from netcompiler.cli.opening import Faulty, data_setting, one_thread
+from netcompiler.cli.opening import Faulty, data_setting, one_thread, opened_on
 from netcompiler.overrides import setting
 from netcompiler.reader import Findings, read_choice
 from netcompiler.recipe import DATA, Column, Data
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "inspect": "count and measure all rows; name those that cannot be read",
+    "preview": "draw what a net sees in training, augmented",
     "pack": "unpack into .npz files that training maps: pictures scaled and of one size",
 }
 
@@ -32,6 +33,8 @@ def main(words: Sequence[str]) -> int:
     match words:
         case ["inspect", *rest]:
             return _guarded(_inspect, rest)
+        case ["preview", *rest]:
+            return _guarded(_preview, rest)
         case ["pack", *rest]:
             return _guarded(_pack, rest)
         case [] | ["-h" | "--help", *_]:
@@ -136,6 +139,39 @@ def _by(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape)) or "number"
 
 
+# preview
+
+
+def _preview(words: Sequence[str]) -> int:
+    parser = arguments.Parser("data preview", "Draws what a net sees in training: pictures scaled, cut and augmented as its recipe says.")
+    parser.add_spec()
+    parser.add_settings()
+    parser.add_argument("--data", metavar="KIND|PATH", help=arguments.DATA)
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("preview.png"), metavar="FILE", help="the PNG file to write; default: %(default)s"
+    )
+    parser.add_argument("--count", type=arguments.count, default=64, metavar="N", help="pictures in it; default: 64")
+    parser.add_argument(
+        "--epoch", type=arguments.count, default=1, metavar="N", help="what is drawn by chance differs from one to the next"
+    )
+    args = parser.parse_args(words)
+    from runtime import atomic
+    from runtime.data.prepare import prepare
+    from runtime.data.preview import preview
+    from runtime.session import Session
+
+    opened = opened_on(args.spec, args.data, [*args.set, f"train.batch={args.count}", "train.accumulate=1"])
+    if opened.recipe.data is None:
+        raise Refusal("the recipe has no data: add --data digits")
+    plan = opened.plan("numpy", mode="look")
+    material = prepare(plan, opened.recipe, {name: field for name, field in opened.fields().items() if name in plan.states})
+    session = Session(plan, opened.recipe.seed)
+    count = min(args.count, len(material.train))
+    atomic.write(args.out, preview(session, material, count, args.epoch - 1, opened.recipe.seed))
+    print(f"{args.out} shows {count} pictures of epoch {args.epoch}, in its order")
+    return FINE
+
+
 # pack
 
 
@@ -152,7 +188,7 @@ def _pack(words: Sequence[str]) -> int:
     files = sum(map(len, packed.parts.values()))
     print(f"{args.out} has {packed.rows:,} rows in {files:,} files: {flow({'data': _setting(packed, data.yields())})}")
     if faults:
-        print(f"netc: {len(faults):,} rows are bad, and were left out:\n{faults}", file=sys.stderr)
+        print(f"netc: {faults}", file=sys.stderr)
     return FINE
 
 

@@ -62,12 +62,12 @@ class Opened:
         assert self.recipe.data
         return fields(self.graph, self.recipe.data)
 
-    def plan(self, target: str, facts: Facts | None = None) -> Plan:
+    def plan(self, target: str, facts: Facts | None = None, mode: str = "train") -> Plan:
         """The plan to train with, for the recipe's batch or a part of it; `facts` are what was measured before."""
         batch = -(-self.recipe.batch // self.recipe.accumulate)
         in_bytes = self.recipe.data is not None and self.recipe.data.in_bytes
         try:
-            *_, (_, plan) = stages(Job(self.graph, self.recipe, "train", batch, chosen(target), "f32", facts or {}, bytes=in_bytes))
+            *_, (_, plan) = stages(Job(self.graph, self.recipe, mode, batch, chosen(target), "f32", facts or {}, bytes=in_bytes))
         except SpecError as error:
             raise Faulty(error.diagnostics) from None
         except NotImplementedError as error:
@@ -102,12 +102,18 @@ def reopened(folder: Path, summary: Mapping[str, Any], data: str | None = None, 
     """The net of a run, as the run's summary says it was opened; on other data, or with more settings."""
     variant = f":{summary['variant']}" if summary["variant"] else ""
     spec, settings = f"{folder / summary['spec']}{variant}", [*summary["settings"], *more]
+    own = [setting for setting in settings if data is None or not setting.startswith("train.data")]
+    return opened_on(spec, data, own)
+
+
+def opened_on(spec: str, data: str | None, settings: Sequence[str]) -> Opened:
+    """A spec on other data than its own, if some is named; pictures that are named are scaled to the net's size."""
     if data is None:
         return open_spec(spec, settings)
-    others = [setting for setting in settings if not setting.startswith("train.data")]
-    opened = open_spec(spec, [*others, data_setting(data)])
-    scaled = scaling(opened, data)
-    return opened.again([*opened.settings, scaled]) if scaled else opened
+    named = data_setting(data)
+    opened = open_spec(spec, [named, *settings])
+    more = scaling(opened, data)
+    return opened.again([named, more, *settings]) if more else opened
 
 
 def check_runnable(recipe: Recipe) -> None:

@@ -16,7 +16,7 @@ from netcompiler.targets import AUTO, TARGETS
 
 if TYPE_CHECKING:
     from netcompiler.cli.beginning import Ready
-    from runtime.trainer import Outcome
+    from runtime.ending import Outcome
 
 
 def main(words: Sequence[str]) -> int:
@@ -99,7 +99,7 @@ def _train(args: argparse.Namespace) -> int:
         if outcome.ended in GOOD:
             _report(ready)
         if left_out := ready.material.faults:
-            print(f"netc: {len(left_out):,} rows of the data are bad, and were left out:\n{left_out}", file=sys.stderr)
+            print(f"netc: {left_out}", file=sys.stderr)
         return _ended(outcome, ready)
 
 

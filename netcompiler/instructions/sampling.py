@@ -21,6 +21,7 @@ class _Sampling(Op):
         x, affine = operands
         sides = len(x.shape) - 2
         need(affine.shape in ((1, sides, sides + 1), (x.shape[0], sides, sides + 1)), f"{affine} is no affine map of {sides} sides a row")
+        need(x.dtype != "u8" or attributes["filter"] == "nearest", f"{x} are bytes, which have nothing between them")
         return [(x.dtype, (x.shape[0], *attributes["size"], x.shape[-1]))]
 
     @staticmethod

@@ -24,6 +24,9 @@ from netcompiler.tensors import tensors
 
 MODES = ("train", "infer")
 
+LOOK = "look"
+"""A mode, and its program: the first input as training's first layer reads it."""
+
 TRAINING = ("step", "accumulate", "gradients")
 """Programs in which layers behave as in training; `gradients` is a step that changes nothing."""
 
@@ -33,8 +36,8 @@ NO_LOSS = Mistake("no-loss", "there is nothing to train: no output has a loss", 
 
 def programs(mode: str, recipe: Recipe) -> tuple[str, ...]:
     """By mode. Without an optimizer nothing can be changed, only measured."""
-    if mode == "infer":
-        return ("infer",)
+    if mode in ("infer", LOOK):
+        return (mode,)
     changing = ("accumulate" if recipe.accumulate > 1 else "step",) if recipe.optimizer else ()
     return (*changing, "gradients", "evaluate", "infer")
 
@@ -46,7 +49,9 @@ def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: st
         raise SpecError(NO_LOSS.at(graph.outputs[0].place))
     states: dict[str, State] = {}
     slot = slot_sides(recipe, graph.inputs[0], mode)
-    walks = [_Walk(graph, recipe, Lowering(Builder(dtype), states, batch, name in TRAINING), name) for name in programs(mode, recipe)]
+    walks = [
+        _Walk(graph, recipe, Lowering(Builder(dtype), states, batch, name in (*TRAINING, LOOK)), name) for name in programs(mode, recipe)
+    ]
     spec = f"{graph.name}:{graph.variant}" if graph.variant else graph.name
     return Plan(spec, mode, batch, target, dtype, states, {walk.name: walk.program(slot, bytes) for walk in walks}, classes=_classes(graph))
 
@@ -71,6 +76,8 @@ class _Walk:
         first, *others = self.graph.inputs
         self.pictures = Pictures(self.at, self.recipe, first, slot, bytes)
         self.values[first] = self._first()
+        if self.name == LOOK:
+            return Program(self.name, tuple(self.b.instructions), {first.name: self.values[first]}, {})
         for node in others:
             shape = (self.at.batch, *node.shape[1:], node.shape[0])
             self.values[node] = self.at.state(f"in.{node.name}", "inputs", self.b.dtype, shape).value

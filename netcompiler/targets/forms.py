@@ -26,6 +26,7 @@ def not_padded(instruction: Instruction) -> Reason:
 
 FORMS = {
     "random": (Offer("random"),),
+    **{op: (Offer(op, refuses=not_added, speed=0.1),) for op in ("resample", "resample_dx")},
     **{op: (Offer(op, refuses=not_moved),) for op in ("reshape", "transpose", "slice", "concat", "take", "constant")},
     **{op: (Offer(op, refuses=not_added),) for op in ("gather", "scatter")},
     "pad": (Offer("pad", refuses=not_padded),),

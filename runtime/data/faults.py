@@ -40,7 +40,8 @@ class Faults:
         return len(self.found)
 
     def __str__(self) -> str:
-        return told(self.found)
+        many = f"{len(self):,} rows of the data are bad, and were" if len(self) > 1 else "1 row of the data is bad, and was"
+        return f"{many} left out:\n{told(self.found)}"
 
 
 def told(found: Mapping[str, str], shown: int = SHOWN) -> str:

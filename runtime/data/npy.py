@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ def header(stream: IO[bytes]) -> Header:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream, max_header_size=LONGEST)
-    except (ValueError, SyntaxError, TypeError, KeyError, OverflowError, MemoryError, RecursionError, UnicodeDecodeError) as error:
+    except (ValueError, SyntaxError, TypeError, KeyError, OverflowError, MemoryError, RecursionError, TokenError) as error:
         raise BadRow(f"it is no .npy array: {' '.join(str(error).split())[:200]}") from None
     if dtype.hasobject or dtype.itemsize == 0 or any(n < 0 for n in shape):
         raise BadRow(f"it holds {dtype} of shape {list(shape)}, and numbers are needed")

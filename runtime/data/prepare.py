@@ -76,10 +76,8 @@ def _read(plan: Plan, recipe: Recipe, fields: Mapping[str, str], faults: Faults)
     sets = read(recipe.data, {field: wants[name] for name, field in fields.items()}, recipe.seed, faults)
     most = max((want.classes or 0 for want in wants.values()), default=0)
     if most and len(sets.classes) > most:
-        some = ", ".join(sets.classes[:5])
-        raise DataError(
-            f"the data has {len(sets.classes):,} classes ({some}, …), and the net's output {most:,}: give it one for each class"
-        )
+        some = ", ".join(sets.classes[:5]) + (", …" if len(sets.classes) > 5 else "")
+        raise DataError(f"the data has {len(sets.classes):,} classes ({some}), and the net's output {most:,}: give it one for each class")
     return sets
 
 

@@ -12,6 +12,8 @@ from runtime.data.fit import Array, Form, fit, shown
 from runtime.data.npy import parsed
 
 ENDINGS = frozenset({"wav"})
+WIDEST = 4
+"""Bytes of a sample."""
 
 
 class Waves:
@@ -28,6 +30,8 @@ class Waves:
                 samples = file.readframes(min(count, len(content)))
         except (wave.Error, EOFError, ValueError, RuntimeError, OverflowError) as error:
             raise BadRow(f"it is no readable WAV file: {error or 'it ends too early'}") from None
+        if width > WIDEST:
+            raise BadRow(f"it has {8 * width} bits a sample, and netc reads 8, 16, 24 and 32")
         if not count or len(samples) != count * channels * width:
             raise BadRow(f"it announces {count:,} samples, and has {len(samples) // max(1, channels * width):,}")
         if self.rate not in (None, rate):

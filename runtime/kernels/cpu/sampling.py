@@ -1,0 +1,163 @@
+"""Affine sampling: places are worked out in double precision, as everywhere, so that all pick the same cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+from llvmlite import ir
+
+from runtime.arrays import Array
+from runtime.kernels.cpu.code import F32, F64, I64, LANES, Code, Number
+from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.form import constant
+from runtime.kernels.cpu.layout import address, pieces
+from runtime.kernels.cpu.strips import strips
+
+HEAD, SIDE = 8, 4
+"""Arguments in front of those of the sides, and numbers of each side."""
+COST = 8
+"""Bytes that could be moved while a cell's number is worked out."""
+
+
+def resample(y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Step]:
+    units = prod(y.shape[:-2])
+    yield Step((_sampled, len(size), filter, border, False, LANES), _numbers(y, x, affine), units, pieces(COST * y.nbytes, units))
+
+
+def resample_dx(dx: Array, dy: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Step]:
+    """A picture at a time: what is read by several is added in order."""
+    yield from constant(dx, shape=dx.shape, dtype="f32")
+    args = _numbers(dy, dx, affine)
+    yield Step((_sampled, len(size), filter, border, True, LANES), args, len(dx), pieces(COST * dy.nbytes, len(dx)))
+
+
+def _numbers(y: Array, x: Array, affine: Array) -> list[int]:
+    step = affine.strides[0] if len(affine) > 1 else 0
+    sides = zip(y.shape[1:-1], y.strides[1:-1], x.shape[1:-1], x.strides[1:-1], strict=True)
+    head = [address(y), address(x), y.strides[0], x.strides[0], address(affine), step, affine.strides[1], y.shape[-1]]
+    return [*head, *(number for side in sides for number in side)]
+
+
+class Side(NamedTuple):
+    """Cells of the result and of what is read, and bytes from one to the next."""
+
+    size: Number
+    stride: Number
+    cells: Number
+    step: Number
+
+
+def _sampled(code: Code, sides: int, filter: str, border: str, back: bool, lanes: int) -> None:
+    """Forward a unit is a row of the result; back it is a whole picture."""
+    y, x, y_picture, x_picture, affine, step, pitch, cells = (code.arg(i) for i in range(HEAD))
+    all_ = [Side(*(code.arg(HEAD + SIDE * i + j) for j in range(SIDE))) for i in range(sides)]
+    outer = [] if back else all_[:-1]
+    with code.loop(code.lo, code.hi) as unit:
+        at: list[Number] = []
+        for side in reversed(outer):
+            at, unit = [code.rem(unit, side.size), *at], code.div(unit, side.size)
+        map_ = _matrix(code, code.add(affine, code.mul(unit, step)), pitch, sides)
+        places = [code.b.fadd(row[-1], _middle(code, side.cells)) for row, side in zip(map_, all_, strict=True)]
+        to, source = code.add(y, code.mul(unit, y_picture)), code.add(x, code.mul(unit, x_picture))
+        for axis, i in enumerate(at):
+            places, to = _moved(code, places, map_, all_, axis, i), code.add(to, code.mul(i, all_[axis].stride))
+
+        def pixel(places: Sequence[ir.Value], to: Number) -> None:
+            met = [_neighbours(code, place, side, filter, border) for place, side in zip(places, all_, strict=True)]
+            reads = [(code.total(source, *(offset for offset, _ in corner)), _weight(code, corner)) for corner in product(*met)]
+            (_added if back else _summed)(code, to, reads, cells, lanes)
+
+        _each(code, places, map_, all_, len(at), to, pixel)
+
+
+def _each(
+    code: Code,
+    places: Sequence[ir.Value],
+    map_: Sequence[Sequence[ir.Value]],
+    sides: Sequence[Side],
+    axis: int,
+    to: Number,
+    pixel: Callable[[Sequence[ir.Value], Number], None],
+) -> None:
+    if axis == len(sides):
+        return pixel(places, to)
+    with code.loop(0, sides[axis].size) as i:
+        inner = _moved(code, places, map_, sides, axis, i)
+        return _each(code, inner, map_, sides, axis + 1, code.add(to, code.mul(i, sides[axis].stride)), pixel)
+
+
+def _matrix(code: Code, at: Number, pitch: Number, sides: int) -> list[list[ir.Value]]:
+    rows = [[code.load(code.at(code.add(at, code.mul(pitch, row)), column)) for column in range(sides + 1)] for row in range(sides)]
+    return [[code.b.fpext(number, F64) for number in row] for row in rows]
+
+
+def _middle(code: Code, cells: Number) -> ir.Value:
+    return code.b.fmul(code.b.sitofp(code.sub(cells, 1), F64), F64(0.5))
+
+
+def _moved(
+    code: Code, places: Sequence[ir.Value], map_: Sequence[Sequence[ir.Value]], sides: Sequence[Side], axis: int, i: Number
+) -> list[ir.Value]:
+    """Where cell i of a side adds to the place on each side of the input."""
+    cell = code.b.fsub(code.b.sitofp(i, F64), _middle(code, sides[axis].size))
+    return [code.b.fadd(place, code.b.fmul(row[axis], cell)) for place, row in zip(places, map_, strict=True)]
+
+
+def _neighbours(code: Code, place: ir.Value, side: Side, filter: str, border: str) -> list[tuple[Number, ir.Value]]:
+    """Bytes to each of the cells along a side, and its share."""
+    if filter == "nearest":
+        near = [(_floor(code, code.b.fadd(place, F64(0.5))), F64(1))]
+    else:
+        low = _floor(code, place)
+        share = code.b.fsub(place, low)
+        near = [(low, code.b.fsub(F64(1), share)), (code.b.fadd(low, F64(1)), share)]
+    return [_inside(code, cell, share, side, border) for cell, share in near]
+
+
+def _floor(code: Code, value: ir.Value) -> ir.Value:
+    return code.intrinsic("floor", value, fast=())
+
+
+def _inside(code: Code, place: ir.Value, share: ir.Value, side: Side, border: str) -> tuple[Number, ir.Value]:
+    """The cell itself, its mirror image or the outermost; one outside a border of zeros has no share."""
+    cell = code.call("llvm.fptosi.sat.i64.f64", I64, [place])
+    if border == "zero":
+        there = code.both(code.compare(">=", cell, 0), code.compare("<", cell, side.cells))
+        share = code.b.fmul(share, code.b.uitofp(there, F64))
+    if border == "mirror":
+        twice = code.mul(side.cells, 2)
+        turn = code.b.srem(cell, twice)
+        turn = code.b.select(code.compare("<", turn, 0), code.add(turn, twice), turn)
+        cell = code.min(turn, code.sub(code.sub(twice, 1), turn))
+    return code.mul(code.max(0, code.min(cell, code.sub(side.cells, 1))), side.step), share
+
+
+def _weight(code: Code, corner: Sequence[tuple[Number, ir.Value]]) -> ir.Value:
+    weight = corner[0][1]
+    for _, share in corner[1:]:
+        weight = code.b.fmul(weight, share)
+    return code.b.fptrunc(weight, F32)
+
+
+def _summed(code: Code, to: Number, reads: Sequence[tuple[Number, ir.Value]], cells: Number, lanes: int) -> None:
+    for cell, vectors, strip in strips(code, cells, lanes, 2):
+        for vector in range(vectors):
+            at = code.add(cell, vector * strip.lanes)
+            total = code.real(0.0, strip.lanes)
+            for source, weight in reads:
+                total = code.fma(strip.load(code, code.at(source, at)), code.splat(weight, strip.lanes), total)
+            strip.store(code, total, code.at(to, at))
+
+
+def _added(code: Code, to: Number, reads: Sequence[tuple[Number, ir.Value]], cells: Number, lanes: int) -> None:
+    """One neighbour after the other: two of them may be one cell."""
+    for cell, vectors, strip in strips(code, cells, lanes, 2):
+        for vector in range(vectors):
+            at = code.add(cell, vector * strip.lanes)
+            value = strip.load(code, code.at(to, at))
+            for source, weight in reads:
+                old = strip.load(code, code.at(source, at))
+                strip.store(code, code.fma(value, code.splat(weight, strip.lanes), old), code.at(source, at))
