@@ -337,6 +337,12 @@ train: {data: digits, batch: 50, epochs: 4, optimizer: {adam: 0.01}, schedule: c
 """
 
 
+PLAIN = ("--target", "numpy")
+"""Begins at once: nothing is compiled."""
+PATIENCE = 300
+"""Seconds, on a machine that has other things to do."""
+
+
 def netc(folder: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "netcompiler", "train", *words]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
@@ -344,13 +350,13 @@ def netc(folder: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     with process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     return process.returncode, said
 
 
 def signalled(process: subprocess.Popen[str], run: Path, number: int, after: float) -> tuple[int, str]:
     """A signal some time after the first state is there."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + PATIENCE
     while not list(run.glob("states/step-*")) and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.005)
     time.sleep(after)
@@ -361,13 +367,13 @@ def signalled(process: subprocess.Popen[str], run: Path, number: int, after: flo
 def test_processes_that_are_killed_or_interrupted(tmp_path: Path) -> None:
     """The command itself, by real signals: it needs nothing but the run."""
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
-    assert ended(netc(tmp_path, "tiny.yaml", "--run-dir", "whole")) == (0, "")
+    assert ended(netc(tmp_path, "tiny.yaml", "--run-dir", "whole", *PLAIN)) == (0, "")
     (tmp_path / "tiny.yaml").rename(tmp_path / "other.yaml")
     whole = (tmp_path / "whole/metrics.csv").read_bytes()
     draw = random.Random(os.getpid())
     for turn, number in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)):
         run = tmp_path / f"run-{turn}"
-        process = netc(tmp_path, "other.yaml", "--run-dir", run.name, "--every", "2 steps")
+        process = netc(tmp_path, "other.yaml", "--run-dir", run.name, "--every", "2 steps", *PLAIN)
         status, said = signalled(process, run, number, 0.15 * draw.random())
         assert status in (0, {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]), said
         if status in (130, 143):
@@ -382,7 +388,7 @@ def test_a_process_without_room_for_its_files(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # noqa: E731
-    status, said = ended(netc(tmp_path, "tiny.yaml", "--run-dir", "run", preexec_fn=limit))
+    status, said = ended(netc(tmp_path, "tiny.yaml", "--run-dir", "run", *PLAIN, preexec_fn=limit))
     assert status == 1
     assert "cannot be written: File too large. Training ended after step 30" in said
     assert ended(netc(tmp_path, "--resume", "run")) == (0, "")
