@@ -40,6 +40,15 @@ def test_vectors_of_any_machine(sides: tuple[int, ...], size: tuple[int, ...], c
     both_ways(sides, size, c, 3, GAP, "bilinear", "mirror")
 
 
+@borders
+@pytest.mark.parametrize("c", [1, 3, 37])
+def test_bytes_are_picked(c: int, border: str) -> None:
+    x, matrix = np.random.default_rng(c).integers(0, 256, (3, 8, 9, c)).astype(np.uint8), affine(3, 2)
+    types, how = [((3, 8, 9, c), np.uint8)], {"size": (8, 9), "filter": "nearest", "border": border}
+    [answer] = results("resample", types, x, matrix, gap=GAP, **how)
+    np.testing.assert_array_equal(answer, expected("resample", types, x, matrix, **how)[0])
+
+
 def both_ways(sides: tuple[int, ...], size: tuple[int, ...], c: int, rows: int, gap: int, filter: str, border: str) -> None:
     x, dy, matrix = normal(3, *sides, c), normal(3, *size, c), affine(rows, len(sides))
     how: dict[str, Any] = {"filter": filter, "border": border}

@@ -24,9 +24,15 @@ def not_padded(instruction: Instruction) -> Reason:
     return not_added(instruction) or not_sliding_over(axes, len(instruction.result.shape))
 
 
+def not_sampled(instruction: Instruction) -> Reason:
+    """Bytes have nothing between them."""
+    return "" if instruction.result.dtype == "u8" else not_added(instruction)
+
+
 FORMS = {
     "random": (Offer("random"),),
-    **{op: (Offer(op, refuses=not_added, speed=0.1),) for op in ("resample", "resample_dx")},
+    "resample": (Offer("resample", refuses=not_sampled, speed=0.1),),
+    "resample_dx": (Offer("resample_dx", refuses=not_added, speed=0.1),),
     **{op: (Offer(op, refuses=not_moved),) for op in ("reshape", "transpose", "slice", "concat", "take", "constant")},
     **{op: (Offer(op, refuses=not_added),) for op in ("gather", "scatter")},
     "pad": (Offer("pad", refuses=not_padded),),

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from runtime.arrays import Array
-from runtime.kernels.cpu.code import F32, F64, I64, LANES, Code, Number
+from runtime.arrays import Array, name_of
+from runtime.kernels.cpu.code import F32, F64, I8, I64, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.form import constant
 from runtime.kernels.cpu.layout import address, pieces
@@ -24,14 +24,14 @@ COST = 8
 
 def resample(y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Step]:
     units = prod(y.shape[:-2])
-    yield Step((_sampled, len(size), filter, border, False, LANES), _numbers(y, x, affine), units, pieces(COST * y.nbytes, units))
+    yield Step((_sampled, len(size), filter, border, name_of(y), LANES), _numbers(y, x, affine), units, pieces(COST * y.nbytes, units))
 
 
 def resample_dx(dx: Array, dy: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Step]:
     """A picture at a time: what is read by several is added in order."""
     yield from constant(dx, shape=dx.shape, dtype="f32")
     args = _numbers(dy, dx, affine)
-    yield Step((_sampled, len(size), filter, border, True, LANES), args, len(dx), pieces(COST * dy.nbytes, len(dx)))
+    yield Step((_sampled, len(size), filter, border, "", LANES), args, len(dx), pieces(COST * dy.nbytes, len(dx)))
 
 
 def _numbers(y: Array, x: Array, affine: Array) -> list[int]:
@@ -50,11 +50,11 @@ class Side(NamedTuple):
     step: Number
 
 
-def _sampled(code: Code, sides: int, filter: str, border: str, back: bool, lanes: int) -> None:
-    """Forward a unit is a row of the result; back it is a whole picture."""
+def _sampled(code: Code, sides: int, filter: str, border: str, dtype: str, lanes: int) -> None:
+    """Forward a unit is a row of the result, of this dtype; back, where there is none, it is a whole picture."""
     y, x, y_picture, x_picture, affine, step, pitch, cells = (code.arg(i) for i in range(HEAD))
     all_ = [Side(*(code.arg(HEAD + SIDE * i + j) for j in range(SIDE))) for i in range(sides)]
-    outer = [] if back else all_[:-1]
+    outer = all_[:-1] if dtype else []
     with code.loop(code.lo, code.hi) as unit:
         at: list[Number] = []
         for side in reversed(outer):
@@ -68,7 +68,12 @@ def _sampled(code: Code, sides: int, filter: str, border: str, back: bool, lanes
         def pixel(places: Sequence[ir.Value], to: Number) -> None:
             met = [_neighbours(code, place, side, filter, border) for place, side in zip(places, all_, strict=True)]
             reads = [(code.total(source, *(offset for offset, _ in corner)), _weight(code, corner)) for corner in product(*met)]
-            (_added if back else _summed)(code, to, reads, cells, lanes)
+            if not dtype:
+                _added(code, to, reads, cells, lanes)
+            elif dtype == "u8":
+                _picked(code, to, *reads[0], cells, lanes)
+            else:
+                _summed(code, to, reads, cells, lanes)
 
         _each(code, places, map_, all_, len(at), to, pixel)
 
@@ -150,6 +155,16 @@ def _summed(code: Code, to: Number, reads: Sequence[tuple[Number, ir.Value]], ce
             for source, weight in reads:
                 total = code.fma(strip.load(code, code.at(source, at)), code.splat(weight, strip.lanes), total)
             strip.store(code, total, code.at(to, at))
+
+
+def _picked(code: Code, to: Number, source: Number, weight: ir.Value, cells: Number, lanes: int) -> None:
+    """Bytes as they are, or 0 where there is nothing."""
+    there = code.b.sext(code.b.fcmp_ordered("!=", weight, code.real(0.0)), I8)
+    for cell, vectors, strip in strips(code, cells, lanes, 2):
+        for vector in range(vectors):
+            at = code.add(cell, vector * strip.lanes)
+            value = strip.load(code, code.add(source, at), "u8")
+            strip.store(code, code.b.and_(value, code.splat(there, strip.lanes)), code.add(to, at))
 
 
 def _added(code: Code, to: Number, reads: Sequence[tuple[Number, ir.Value]], cells: Number, lanes: int) -> None:
