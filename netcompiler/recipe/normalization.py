@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Auto(Normalization):
-    """Mean and deviation of each channel are measured over the training pictures once, and kept with the weights."""
+    """Mean and deviation of each channel are measured over the training pictures once, and kept with the weights; of pictures that lie
+    in files of their own, over 4,096 at even distances."""
 
     example = "normalize: auto"
 
