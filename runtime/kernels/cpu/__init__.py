@@ -11,14 +11,41 @@ from inspect import isfunction
 from types import ModuleType
 
 from netcompiler.plan import Instruction
-
 from runtime import oracle
 from runtime.arrays import Array
-from runtime.kernels.cpu import conv, depthwise, form, matmul, packing, pointwise, random, sampling, window, winograd, winograd_filters
+from runtime.kernels.cpu import (
+    conv,
+    depthwise,
+    form,
+    matmul,
+    packing,
+    pointwise,
+    random,
+    reduction,
+    region,
+    sampling,
+    window,
+    winograd,
+    winograd_filters,
+)
 from runtime.kernels.cpu.driver import Step, Table, available
 from runtime.kernels.cpu.finish import Behind
 
-FAMILIES: tuple[ModuleType, ...] = (conv, depthwise, form, matmul, packing, pointwise, random, sampling, window, winograd, winograd_filters)
+FAMILIES: tuple[ModuleType, ...] = (
+    conv,
+    depthwise,
+    form,
+    matmul,
+    packing,
+    pointwise,
+    random,
+    reduction,
+    region,
+    sampling,
+    window,
+    winograd,
+    winograd_filters,
+)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function

@@ -201,11 +201,11 @@ def weight(exprs: Sequence[Expr]) -> int:
 # arithmetic
 
 
-def _maximum(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
+def maximum(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
     return _extreme(code, "<", a, b)
 
 
-def _minimum(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
+def minimum(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
     return _extreme(code, ">", a, b)
 
 
@@ -226,8 +226,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "div": lambda code, a, b: code.b.fdiv(a, b),  # FAST would take an estimate, which is NaN at infinity
     "neg": lambda code, a: code.b.fneg(a),
     "pow": elementary.power,
-    "max": _maximum,
-    "min": _minimum,
+    "max": maximum,
+    "min": minimum,
     "floor": lambda code, a: code.intrinsic("floor", a),
     "abs": lambda code, a: code.intrinsic("fabs", a),
     "sqrt": lambda code, a: code.intrinsic("sqrt", a, fast=()),

@@ -23,7 +23,9 @@ class Layout:
 
     sizes: tuple[int, ...]
     steps: tuple[tuple[int, ...], ...]
-    labels: tuple[Hashable, ...]
+    members: tuple[tuple[int, ...], ...]
+    """The axes of the shape that each axis is made of; none where it is there for company."""
+    itemsizes: tuple[int, ...]
     rest: int = 0
     """Columns of the last row, where it is shorter than the others."""
 
@@ -39,9 +41,9 @@ class Layout:
     def outer(self) -> tuple[int, ...]:
         return self.sizes[:-2]
 
-    def position(self, label: Hashable) -> int | None:
-        """Of the axis with a label, counted from the last, which is -1; None where its size is 1."""
-        return self.labels.index(label) - len(self.labels) if label in self.labels else None
+    def position(self, axis: int) -> int | None:
+        """Where an axis of the shape is, counted from the last, which is -1; None where its size is 1."""
+        return next((i - len(self.members) for i, members in enumerate(self.members) if axis in members), None)
 
     def folded(self, width: int) -> Layout:
         """The same elements in rows of another width. What had the same columns in all rows has the same in these, repeated."""
@@ -50,24 +52,36 @@ class Layout:
         steps = tuple((*own[:-2], width * own[-1] if whole else own[-2], own[-1]) for own, whole in zip(self.steps, dense, strict=True))
         return replace(self, sizes=(*self.outer, rows + bool(rest), width), steps=steps, rest=rest)
 
+    def with_rows(self, position: int | None) -> Layout:
+        """With another of its axes as rows; with None, one row. In place of columns that became rows there is one column."""
+        axes = [*zip(self.sizes, zip(*self.steps, strict=True), self.members, strict=True)]
+        row = (1, (0,) * len(self.steps), ()) if position is None else axes.pop(position)
+        if position == len(axes):
+            axes.append((1, self.itemsizes, ()))
+        axes.insert(-1, row)
+        sizes, steps, members = zip(*axes, strict=True)
+        return replace(self, sizes=sizes, steps=tuple(zip(*steps, strict=True)), members=members)
+
 
 def collapsed(shape: Sequence[int], arrays: Sequence[Array], labels: Mapping[int, Hashable]) -> Layout:
     """Neighbours of one label become one axis where all arrays allow it. Columns lie densely in every array, or are broadcast."""
+    itemsizes = tuple(array.itemsize for array in arrays)
     strides = [np.broadcast_to(array, shape).strides for array in arrays]
-    axes: list[tuple[int, tuple[int, ...], Hashable]] = []
+    axes: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
     for axis, size in enumerate(shape):
-        steps, label = tuple(own[axis] for own in strides), labels.get(axis)
         if size == 1:
             continue
-        if axes and axes[-1][1:] == (tuple(step * size for step in steps), label):
-            axes[-1] = (axes[-1][0] * size, steps, label)
+        steps = tuple(own[axis] for own in strides)
+        before, outside, members = axes[-1] if axes else (1, (), ())
+        if members and outside == tuple(step * size for step in steps) and labels.get(members[0]) == labels.get(axis):
+            axes[-1] = (before * size, steps, (*members, axis))
         else:
-            axes.append((size, steps, label))
-    if not axes or any(step not in (0, array.itemsize) for step, array in zip(axes[-1][1], arrays, strict=True)):
-        axes.append((1, tuple(array.itemsize for array in arrays), None))
-    axes = [(1, (0,) * len(arrays), None)] * (DEPTH - len(axes)) + axes
-    sizes, steps_, names = zip(*axes, strict=True)
-    return Layout(sizes, tuple(zip(*steps_, strict=True)) if arrays else (), names)
+            axes.append((size, steps, (axis,)))
+    if not axes or any(step not in (0, size) for step, size in zip(axes[-1][1], itemsizes, strict=True)):
+        axes.append((1, itemsizes, ()))
+    axes = [(1, (0,) * len(arrays), ())] * (DEPTH - len(axes)) + axes
+    sizes, steps_, whose = zip(*axes, strict=True)
+    return Layout(sizes, tuple(zip(*steps_, strict=True)) if arrays else (), whose, itemsizes)
 
 
 def address(array: Array) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import lcm, prod
 
 from llvmlite import ir
@@ -31,12 +31,13 @@ def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str)
     exprs, order, literals = canonical(exprs)
     results, read = arrays[: len(exprs)], arrays[len(exprs) :]
     arrays = (*results, *(read[i] for i in order))
-    layout = collapsed(shape, arrays, indexes(exprs))
+    indexed = indexes(exprs)
+    layout = collapsed(shape, arrays, indexed)
     work = weight(exprs)
-    period = layout.columns if _is_narrow(layout, arrays) else 0
+    period = layout.columns if _is_narrow(layout, indexed) else 0
     if period:
         layout = layout.folded(_repeat(period))
-    elif prod(layout.sizes[:-1]) == 1 and layout.labels[-1] is None:
+    elif prod(layout.sizes[:-1]) == 1 and indexed.keys().isdisjoint(layout.members[-1]):
         layout = layout.folded(FLAT)
     structure = structured(exprs, arrays, layout, len(results), len(literals))
     rows = prod(layout.sizes[:-1])
@@ -46,6 +47,7 @@ def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str)
         rows,
         pieces(cost(arrays, layout, work), rows),
         scratch=_scratch(layout, structure) if period else 0,
+        keep=arrays,
     )
 
 
@@ -55,12 +57,16 @@ def _repeat(period: int) -> int:
     return least * max(1, REPEAT // least)
 
 
-def _is_narrow(layout: Layout, arrays: Sequence[Array]) -> bool:
+def _is_narrow(layout: Layout, indexed: Mapping[int, int]) -> bool:
     width = layout.columns
-    if layout.rows == 1 or width >= NARROW * LANES or width % LANES == 0 or layout.labels[-2:] != (None, None):
+    if (
+        layout.rows == 1
+        or width >= NARROW * LANES
+        or width % LANES == 0
+        or not indexed.keys().isdisjoint(layout.members[-2] + layout.members[-1])
+    ):
         return False
-    steps = [(own[-2], own[-1], array.itemsize) for own, array in zip(layout.steps, arrays, strict=True)]
-    return all(row == (width * column if row else 0) and (column or not row) for row, column, size in steps)
+    return all(row in (0, width * column) for *_, row, column in layout.steps)
 
 
 def _map(code: Code, structure: Structure, unroll: int, periodic: bool) -> None:

@@ -1,0 +1,159 @@
+"""How a reduction is cut into steps: one group of neighbouring axes after the other, the outermost first, large ones in parts
+that another step puts together. It is cut by shape alone, so that results are the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from netcompiler.scalar import Expr, operand
+from runtime.arrays import Array, name_of
+from runtime.kernels.cpu.code import LANES
+from runtime.kernels.cpu.columns import HEIGHT, columns
+from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.expression import canonical, weight
+from runtime.kernels.cpu.layout import MOST, Layout, address, collapsed, cost, pieces
+from runtime.kernels.cpu.lines import UNROLL, lines
+from runtime.kernels.cpu.reducers import REDUCERS
+from runtime.kernels.cpu.sweep import indexes, numbers, structured
+
+WIDE = 1024
+"""Columns that are reduced together: their accumulators stay near the processor."""
+LONG = 8192
+"""Rows, or vectors of a row, that are added one after the other; more of them would lose digits."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What is reduced: kinds, the expressions of each, results in order, operands, and the axes of the shape.
+
+    `bound` is a number in memory: so many of the first axis count. Moments of parts are merged: of so many `parts`, of `piece`
+    elements each but the last, which has what is left of the whole."""
+
+    kinds: tuple[str, ...]
+    exprs: tuple[Expr, ...]
+    results: Sequence[Array]
+    operands: Sequence[Array]
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    bound: Array | None = None
+    parts: int = 1
+    piece: int = 1
+    whole: int = 1
+
+    @property
+    def merges(self) -> bool:
+        return "merge" in self.kinds
+
+
+class Laid(NamedTuple):
+    """Results and operands side by side, in the order in which the expressions name them; rows or, by line, columns are reduced."""
+
+    layout: Layout
+    arrays: tuple[Array, ...]
+    exprs: tuple[Expr, ...]
+    literals: list[float]
+    by_line: bool
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The axes that are reduced."""
+        return self.layout.members[-1 if self.by_line else -2]
+
+    @property
+    def size(self) -> int:
+        return self.layout.sizes[-1 if self.by_line else -2]
+
+    @property
+    def width(self) -> int:
+        """Of accumulators: whole vectors."""
+        return LANES * -(-min(self.layout.columns, WIDE) // LANES)
+
+    @property
+    def splits(self) -> int:
+        return -(-self.layout.columns // self.width)
+
+    @property
+    def units(self) -> int:
+        return prod(self.layout.outer) * (self.layout.rows if self.by_line else self.splits)
+
+    @property
+    def cost(self) -> float:
+        return cost(self.arrays, self.layout, weight(self.exprs))
+
+
+def reduced(task: Reduction) -> Iterator[Step]:
+    laid = _laid(task, task.results)
+    parts, length = _cut(task, laid)
+    gone = laid.members
+    left = [axis for axis in task.axes if axis not in gone and task.shape[axis] > 1]
+    if parts == 1 and not left:
+        yield _step(task, laid, (), parts, length)
+        return
+    shape = tuple(1 if axis in gone else n for axis, n in enumerate(task.shape))
+    made = [np.empty((parts, *shape), np.float32) for _ in task.results]
+    yield _step(task, _laid(task, [part[0] for part in made]), made, parts, length)
+    kinds = tuple("merge" if kind == "moments" else kind for kind in task.kinds)
+    axes = (0, *(axis + 1 for axis in task.axes))
+    whole = laid.size // task.parts * task.whole if task.merges else _counted(task, laid)
+    again = tuple(operand(i) for i in range(len(made)))
+    piece = whole if parts == 1 else length
+    yield from reduced(Reduction(kinds, again, task.results, made, (parts, *shape), axes, task.bound, parts, piece, whole))
+
+
+def is_line(x: Array, axis: int) -> bool:
+    """Whether what lies along an axis lies densely, so that it is reduced in one go."""
+    return x.shape[axis] > 1 and x.strides[axis] == x.itemsize
+
+
+def _laid(task: Reduction, results: Sequence[Array]) -> Laid:
+    exprs, order, literals = canonical(task.exprs)
+    arrays = (*results, *(task.operands[i] for i in order))
+    indexed = indexes(task.exprs)
+    labels = {axis: (axis in task.axes, indexed.get(axis)) for axis in range(len(task.shape))}
+    layout = collapsed(task.shape, arrays, labels)
+    reduced = [i for i, members in enumerate(layout.members) if members and members[0] in task.axes]
+    by_line = reduced == [len(layout.members) - 1] and not (task.merges and task.parts > 1)
+    layout = layout if by_line else layout.with_rows(reduced[0] if reduced else None)
+    return Laid(layout, arrays, exprs, literals, by_line)
+
+
+def _cut(task: Reduction, laid: Laid) -> tuple[int, int]:
+    """Into how many parts, and how long they are."""
+    unit = UNROLL * LANES if laid.by_line else HEIGHT
+    if task.merges or not set(task.kinds) <= set(REDUCERS):
+        return 1, laid.size
+    least = -(-laid.size // (LONG * unit))
+    parts = max(least, pieces(laid.cost, MOST) // laid.units)
+    length = unit * -(-laid.size // (parts * unit))
+    return -(-laid.size // length), length
+
+
+def _counted(task: Reduction, laid: Laid) -> int:
+    """How many count: with a bound, for each that it counts."""
+    return laid.size if task.bound is None else laid.size // task.shape[0]
+
+
+def _step(task: Reduction, laid: Laid, made: Sequence[Array], parts: int, length: int) -> Step:
+    layout, units = laid.layout, parts * laid.units
+    bound = () if task.bound is None else (address(task.bound),)
+    if laid.by_line:
+        table = [laid.units, length, _counted(task, laid), task.whole]
+    else:
+        table = [parts, length, laid.splits, laid.width]
+        table += [laid.size // task.parts, task.piece, task.whole] if task.merges else [1, 1, _counted(task, laid)]
+    structure = structured(laid.exprs, laid.arrays, layout, len(task.results), len(laid.literals))
+    steps = [part.strides[0] for part in made] or [0] * len(task.results)
+    return Step(
+        (lines if laid.by_line else columns, structure, task.kinds, "" if task.bound is None else name_of(task.bound), not made),
+        [*numbers(laid.arrays, layout, laid.literals), *table, *bound, *steps],
+        units,
+        pieces(laid.cost, units),
+        scratch=0 if laid.by_line else 4 * laid.width * sum(len(REDUCERS[kind].starts) for kind in task.kinds),
+        keep=(*laid.arrays, *made),
+    )
