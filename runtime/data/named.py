@@ -86,6 +86,10 @@ def folder(name: str, path: str | None, marker: str, *more: Path) -> Path:
     for place in places:
         if any((place / f"{marker}{ending}").exists() for ending in ("", ".gz")):
             return place
+    if pickled := next((place for place in places if (place / "batches.meta").is_file() or (place / "meta").is_file()), None):
+        raise DataError(
+            f"{pickled} holds {name} for Python, whose pickles can run any program: fetch its binary version, with {marker} in it"
+        )
     looked = ", ".join(map(str, places))
     hint = (
         f"put its files there, name their folder with {{{name}: {{path: FOLDER}}}}, or take digits or fashion_mini, which come with netc"
