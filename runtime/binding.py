@@ -1,4 +1,4 @@
-"""A plan's values as arrays, and its programs as lists of calls on them. Both are made once.
+"""A plan's values as arrays, and its programs as lists of calls on them. Both are made once, the lists when they are first run.
 
 It knows values, homes and kernels, and nothing of specs, layers or batches.
 """
@@ -31,14 +31,21 @@ class Binding:
         self.states = {name: view(state.value, plan.homes[""][name], self.memory) for name, state in plan.states.items()}
         self._start()
         self.views = {program.name: self._views(program) for program in plan.programs.values()}
-        self.calls = {program.name: self._bound(program, poison) for program in plan.programs.values()}
+        self.poison = poison
+        self.calls: dict[str, list[Call]] = {}
 
     def run(self, program: str) -> dict[str, Array]:
         """The outputs by name: views, until the next run of any program."""
         with np.errstate(all="ignore"):  # infinity and NaN are answers
-            for call in self.calls[program]:
+            for call in self.ready(program):
                 call()
         return {name: self.views[program][value.name] for name, value in self.plan.programs[program].outputs.items()}
+
+    def ready(self, program: str) -> list[Call]:
+        """A program as calls; bound when it is first asked for, since many plans have programs that nobody runs."""
+        if program not in self.calls:
+            self.calls[program] = self._bound(self.plan.programs[program])
+        return self.calls[program]
 
     def _start(self) -> None:
         for name, state in self.plan.states.items():
@@ -54,9 +61,9 @@ class Binding:
         values = {value.name: value for instruction in program for value in instruction.results}
         return {**self.states, **{name: view(value, homes[name], self.memory) for name, value in values.items()}}
 
-    def _bound(self, program: Program, poison: bool) -> list[Call]:
+    def _bound(self, program: Program) -> list[Call]:
         views, homes = self.views[program.name], self.plan.homes[program.name]
-        spread = Poison(program, homes, self.memory["arena"]) if poison else None
+        spread = Poison(program, homes, self.memory["arena"]) if self.poison else None
         calls: list[Call] = [spread.before] if spread else []
         groups = [[instruction] for instruction in program] if spread else [list(program)]
         for position, group in enumerate(groups):

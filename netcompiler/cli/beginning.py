@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import version
 from netcompiler.cli.opening import Opened, check_runnable, opened_on, settings_of
-from netcompiler.cli.target import told
+from netcompiler.cli.target import begun
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
 from netcompiler.recipe import Recipe
@@ -43,7 +43,6 @@ def ready(args: argparse.Namespace) -> Ready:
     from runtime.data.prepare import prepare
     from runtime.keeping import Keeping
     from runtime.runs import create, create_at
-    from runtime.session import Session
     from runtime.trainer import Trainer
 
     opened = opened_by(args)
@@ -51,8 +50,7 @@ def ready(args: argparse.Namespace) -> Ready:
     plan = opened.plan(args.target)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(), args)
-    with told():
-        session = Session(plan, opened.recipe.seed)
+    session = begun(plan, opened.recipe.seed)
     rows = old_weights(session, opened.recipe)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))

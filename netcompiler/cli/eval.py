@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, one_thread, reopened
-from netcompiler.cli.target import told
+from netcompiler.cli.target import begun
 from netcompiler.targets import AUTO
 
 
@@ -39,7 +39,6 @@ def _evaluate(name: str, data: str | None) -> int:
     from runtime import checkpoint
     from runtime.data.prepare import to_test
     from runtime.runs import find
-    from runtime.session import Session
     from runtime.trainer import evaluate
 
     run = find(name)
@@ -47,8 +46,7 @@ def _evaluate(name: str, data: str | None) -> int:
     opened = reopened(run.folder, summary, data)
     tensors, scales = checkpoint.load(run.weights())
     plan = opened.plan(summary.get("target", AUTO))
-    with told():
-        session = Session(plan, opened.recipe.seed)
+    session = begun(plan, opened.recipe.seed)
     session.load(tensors)
     session.normalize(scales)
     test = to_test(plan, opened.recipe, opened.fields(), scales)

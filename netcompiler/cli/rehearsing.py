@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from netcompiler.cli import FAULTY, FINE
 from netcompiler.cli.beginning import heading_of, old_weights, opened_by
 from netcompiler.cli.opening import check_runnable
-from netcompiler.cli.target import told
+from netcompiler.cli.target import begun
 from netcompiler.report.figures import size
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ COPIES = 2
 def rehearse(args: argparse.Namespace) -> int:
     from runtime.data.prepare import prepare
     from runtime.environment import available, resident
-    from runtime.session import Session
     from runtime.trainer import Trainer
 
     opened = opened_by(args)
@@ -41,8 +40,7 @@ def rehearse(args: argparse.Namespace) -> int:
     rows = [("memory", _memory(plan, resident() - before, free)), ("disk", _disk(plan, args))]
     short = [*_too_little(plan, resident() - before, free, args)]
     if not short:
-        with told():
-            session = Session(plan, opened.recipe.seed)
+        session = begun(plan, opened.recipe.seed)
         rows = [*old_weights(session, opened.recipe), *rows]
         trainer = Trainer(session, opened.recipe, material.train, material.test)
         pace = _pace(trainer)

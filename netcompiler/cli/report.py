@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, Opened, one_thread, reopened
-from netcompiler.cli.target import told
+from netcompiler.cli.target import begun
 from netcompiler.diagnostics import Style
 from netcompiler.report.chart import chart
 from netcompiler.report.page import Page, Wrong
@@ -55,14 +55,12 @@ def main(words: Sequence[str]) -> int:
 def _of_run(name: str) -> Path:
     from runtime.data.prepare import prepare
     from runtime.runs import find
-    from runtime.session import Session
 
     run = find(name)
     summary = run.summary()
     opened = reopened(run.folder, summary)
     plan = opened.plan(summary.get("target", AUTO))
-    with told():
-        session = Session(plan, opened.recipe.seed)
+    session = begun(plan, opened.recipe.seed)
     return write(run, opened, session, prepare(plan, opened.recipe, opened.fields()))
 
 

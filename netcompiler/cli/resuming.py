@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netcompiler.cli import Refusal
 from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
-from netcompiler.cli.target import told
+from netcompiler.cli.target import begun
 from netcompiler.recipe.differences import Difference, differences, flat
 from netcompiler.targets import AUTO
 
@@ -24,7 +24,6 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     from runtime.data.prepare import prepare
     from runtime.keeping import Keeping
     from runtime.runs import RESOLVED
-    from runtime.session import Session
     from runtime.trainer import Trainer
 
     more = _settings(args)
@@ -37,8 +36,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     plan = opened.plan(summary.get("target", AUTO), saved.record["facts"] if saved else None)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
-    with told():
-        session = Session(plan, opened.recipe.seed)
+    session = begun(plan, opened.recipe.seed)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     origin = source(opened, plan, material)
     rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]

@@ -7,9 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 from netcompiler.targets import AUTO, best, oracle
 
+if TYPE_CHECKING:
+    from netcompiler.plan import Plan
+    from runtime.session import Session
+
+RUN = {"step", "accumulate", "update", "evaluate"}
 PATIENCE = 1.0
 """Seconds before it is said what takes so long."""
 
@@ -34,6 +40,17 @@ def _fault() -> str:
     except (ImportError, OSError, RuntimeError) as error:
         return f"{error}; `pip install --force-reinstall llvmlite` may help"
     return ""
+
+
+def begun(plan: Plan, seed: int) -> Session:
+    """A session with the programs that training and measuring run; how far they are is said meanwhile."""
+    from runtime.session import Session
+
+    session = Session(plan, seed)
+    with told():
+        for program in RUN & plan.programs.keys():
+            session.binding.ready(program)
+    return session
 
 
 @contextmanager
