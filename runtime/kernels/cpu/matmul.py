@@ -17,7 +17,7 @@ from runtime.kernels.cpu.machine import machine
 COLUMNS = machine().columns
 WIDE = 512
 """Columns that are worked on together: rows of b are read in runs of so many."""
-DEEP, SHALLOW = 64, 16
+DEEP, SHALLOW = 96, 16
 """Rows of b that are summed before sums go back to memory; fewer where all rows of a fit into one block, and b is read but once."""
 FEW = (8, 3) if machine().registers == 32 else (4, 2)
 """The block for so few rows."""
@@ -106,9 +106,11 @@ def _copy(code: Code, tile: _Tile, left: Number, right: Number, deep: ir.Value) 
     """Rows of b, panel by panel: what several rows of a meet comes from memory once, and in long runs."""
     with code.loop(0, code.min(tile.deep, code.sub(code.arg(INNER), deep))) as i:
         row = code.add(code.arg(B), code.mul(code.add(deep, i), code.arg(NEXT_B)))
+        later = code.add(row, code.mul(code.arg(NEXT_B), tile.deep))
         with code.loop(left, right, tile.wide) as column:
             target = code.at(code.scratch, code.add(code.mul(code.sub(column, left), tile.deep), code.mul(i, tile.wide)))
             for j in range(0, tile.wide, LANES):
+                code.prefetch(code.at(later, code.add(column, j)))
                 mask = code.mask(code.sub(code.sub(right, column), j), LANES)
                 code.store(code.load_masked(code.at(row, code.add(column, j)), mask), code.at(target, j))
 
@@ -124,6 +126,8 @@ def _block(code: Code, tile: _Tile, row: ir.Value, column: ir.Value, span: tuple
         for n in number
         for j in range(tile.columns)
     ]
+    for address in at:
+        code.prefetch(address, write=True)
     masks = [code.mask(code.sub(code.sub(right, column), j * LANES), LANES) for j in range(tile.columns)]
     begun = code.splat(code.compare(">", deep, 0), LANES)
     start = [code.load_masked(address, code.b.and_(masks[i % tile.columns], begun)) for i, address in enumerate(at)]
