@@ -135,12 +135,16 @@ def test_not_a_number_is_seen(op: str) -> None:
     assert not seen.all()
 
 
-def test_a_block_of_tiles_is_whole_register_blocks_with_little_left_over() -> None:
-    for tiles in range(1, 300):
-        block, rows = cut(tiles)
-        blocks = -(-tiles // block)
+@pytest.mark.parametrize("filters", [1 << 16, 1 << 24])
+@pytest.mark.parametrize("panels", [1, 3, 16])
+def test_work_is_cut_into_parts_with_little_left_over(panels: int, filters: int) -> None:
+    for tiles in range(1, 400):
+        block, rows, blocks, groups = cut(tiles, panels, filters)
         assert block % rows == 0
-        assert blocks * block - tiles < blocks * machine().rows
+        assert rows <= machine().rows
+        assert 0 <= blocks * block - tiles < min(blocks * rows, block)
+        assert groups <= panels
+        assert blocks * groups >= min(8, panels) / 2
 
 
 @pytest.mark.parametrize(
