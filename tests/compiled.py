@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,22 +16,37 @@ Array: TypeAlias = NDArray[Any]
 Types = Sequence[tuple[Sequence[int], Any]]
 THREADS = (1, 2, 3)
 GAP = 3
+AROUND = 100
 
 
 def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, **attributes: Any) -> list[Array]:
-    """What a compiled kernel writes: the same for any number of threads, and nothing between its pixels."""
+    """What a compiled kernel writes: the same for any number of threads, and nothing around it or between its pixels."""
     seen, read = [], [spaced(x, gap) for x in operands]
     for threads in THREADS:
-        buffers = [blank(shape, dtype, gap) for shape, dtype in types]
-        views = [buffer[..., : buffer.shape[-1] - gap] if buffer.ndim else buffer for buffer in buffers]
-        Table(list(cpu.KERNELS[kernel](*views, *read, **attributes)), threads)()
-        for buffer in buffers:
-            np.testing.assert_array_equal(buffer[..., buffer.shape[-1] - gap :] if gap and buffer.ndim else (), poison(buffer.dtype))
-        seen.append([np.array(view) for view in views])
+        rooms = [Room(shape, dtype, gap) for shape, dtype in types]
+        Table(list(cpu.KERNELS[kernel](*(room.array for room in rooms), *read, **attributes)), threads)()
+        seen.append([room.content() for room in rooms])
     for others in seen[1:]:
         for one, other in zip(seen[0], others, strict=True):
             np.testing.assert_array_equal(one, other)
     return seen[0]
+
+
+class Room:
+    """An array for a result, poisoned, with a gap behind each pixel and poison all around."""
+
+    def __init__(self, shape: Sequence[int], dtype: Any, gap: int) -> None:
+        whole = (*shape[:-1], shape[-1] + gap) if shape else ()
+        self.bytes = np.full(prod(whole) + 2 * AROUND, poison(dtype), dtype)
+        inside = self.bytes[AROUND:-AROUND].reshape(whole)
+        self.array = inside[..., : shape[-1]] if shape else inside
+
+    def content(self) -> Array:
+        """What was written; the rest must be as it was."""
+        written = np.array(self.array)
+        self.array[...] = poison(self.array.dtype)
+        np.testing.assert_array_equal(self.bytes, poison(self.bytes.dtype))
+        return written
 
 
 def expected(op: str, types: Types, /, *operands: Array, **attributes: Any) -> list[Array]:
@@ -39,11 +55,6 @@ def expected(op: str, types: Types, /, *operands: Array, **attributes: Any) -> l
     answers = [np.empty(shape, dtype) for shape, dtype in wide]
     numpy.KERNELS[op](*answers, *(x.astype(np.float64) if x.dtype == np.float32 else x for x in operands), **attributes)
     return answers
-
-
-def blank(shape: Sequence[int], dtype: Any, gap: int) -> Array:
-    whole = (*shape[:-1], shape[-1] + gap) if shape else ()
-    return np.full(whole, poison(dtype), dtype)
 
 
 def spaced(x: Array, gap: int) -> Array:

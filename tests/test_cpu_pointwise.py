@@ -14,7 +14,7 @@ from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import Expr, cast, compare, index, literal, logical, make, operand, power, relu, select, uniform
 from netcompiler.targets.cpu import CPU
 from runtime.kernels import cpu
-from runtime.kernels.cpu import pointwise, sweep
+from runtime.kernels.cpu import interpreted, pointwise, sweep
 from runtime.kernels.cpu.driver import Table
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -28,9 +28,16 @@ ODD = np.array([NAN, INF, -INF, 0.0, 1.0, -1.0, 0.5, 2.0, 3.5, -3.5, 1e-30, 1e30
 @pytest.fixture(params=[16, 8, 4])
 def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Vectors of other machines."""
-    for module in (pointwise, sweep):
+    for module in (interpreted, pointwise, sweep):
         monkeypatch.setattr(module, "LANES", request.param)
     return int(request.param)
+
+
+@pytest.fixture(params=["compiled", "interpreted"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps of few elements run without code of their own; here they also have some."""
+    if request.param == "compiled":
+        monkeypatch.setattr(interpreted, "FEW", 0)
 
 
 def mapped(
@@ -54,7 +61,7 @@ UNARY = ["neg", "abs", "floor", "sqrt", "rsqrt", *sorted(scalar.COSTLY - {"pow"}
 
 
 @pytest.mark.parametrize("op", UNARY)
-def test_functions_to_the_last_places(op: str) -> None:
+def test_functions_to_the_last_places(op: str, way: None) -> None:
     x = spread(1e-3, 1, 20)
     for numbers in (x, np.abs(x)):
         [y], [wanted] = mapped((make(op, A),), numbers)
@@ -69,7 +76,7 @@ def test_turns_far_out(op: str) -> None:
 
 
 @pytest.mark.parametrize("op", ["add", "sub", "mul", "div", "pow", "max", "min", *scalar.COMPARE])
-def test_arithmetic_and_comparison(op: str) -> None:
+def test_arithmetic_and_comparison(op: str, way: None) -> None:
     a, b = (x.reshape(-1).astype(F32) for x in np.meshgrid(ODD, ODD))
     into = (B1,) if op in scalar.COMPARE else (F32,)
     [y], [wanted] = mapped((make(op, A, B),), a, b, into=into)
@@ -77,7 +84,7 @@ def test_arithmetic_and_comparison(op: str) -> None:
 
 
 @pytest.mark.parametrize("exponent", [k / 4 for k in range(-16, 17)] + [1.1, -2.3, 5.0])
-def test_powers(exponent: float) -> None:
+def test_powers(exponent: float, way: None) -> None:
     x = spread(1)
     for numbers in (x, np.abs(x)):
         [y], _ = mapped((make("pow", A, literal(exponent)),), numbers)
@@ -85,7 +92,7 @@ def test_powers(exponent: float) -> None:
         np.testing.assert_allclose(normal_numbers(y), normal_numbers(wanted), 2e-6)
 
 
-WAYS: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
+BROADCASTS: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
     "one number": ((1,), [(1,), (1,), ()]),
     "one pixel": ((1, 1, 1, 3), [(1, 1, 1, 3), (3,), (1,)]),
     "flat": ((7, 9, 80), [(7, 9, 80), (7, 9, 80), ()]),
@@ -105,9 +112,9 @@ WAYS: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
 
 
 @pytest.mark.parametrize("gap", [0, GAP])
-@pytest.mark.parametrize("way", WAYS)
-def test_broadcasts(way: str, gap: int, lanes: int) -> None:
-    shape, operands = WAYS[way]
+@pytest.mark.parametrize("broadcast", BROADCASTS)
+def test_broadcasts(broadcast: str, gap: int, lanes: int, way: None) -> None:
+    shape, operands = BROADCASTS[broadcast]
     values = [normal(*own, seed=i) for i, own in enumerate(operands)]
     answers, wanted = mapped((relu(A * B + 0.3 * C), A - 7 * B), *values, shape=shape, into=(F32, F32), gap=gap)
     for one, other in zip(answers, wanted, strict=True):
@@ -116,7 +123,7 @@ def test_broadcasts(way: str, gap: int, lanes: int) -> None:
 
 @pytest.mark.parametrize("axis", range(4))
 @pytest.mark.parametrize("shape", [(3, 4, 5, 6), (2, 1, 3, 40), (1, 7, 1, 1), (5, 1, 1, 1)])
-def test_positions(shape: tuple[int, ...], axis: int, lanes: int) -> None:
+def test_positions(shape: tuple[int, ...], axis: int, lanes: int, way: None) -> None:
     """Rows that do not count are 0, whatever stands there."""
     x = normal(*shape)
     x[..., -1] = NAN
@@ -166,7 +173,7 @@ TYPED: dict[str, tuple[Expr, list[Array], Any]] = {
 
 
 @pytest.mark.parametrize("case", TYPED)
-def test_types(case: str, lanes: int) -> None:
+def test_types(case: str, lanes: int, way: None) -> None:
     expr, operands, into = TYPED[case]
     shape = (4, 9) if case == "labels" else None
     [y], [wanted] = mapped((expr,), *operands, shape=shape, into=(into,))
@@ -184,9 +191,19 @@ def test_a_result_may_lie_in_an_operands_place() -> None:
     np.testing.assert_array_equal(b, wanted[1])
 
 
+def test_sums_of_many() -> None:
+    """So many operands need no code of their own, however large; nor do maps of few elements."""
+    for shape in ((20, 41, 24), (3, 20_001)):
+        xs = [normal(*shape, seed=i) for i in range(15)]
+        exprs = (sum(map(operand, range(1, 15)), A), sum((literal(i) * operand(i) for i in range(1, 15)), A))
+        answers, wanted = mapped(exprs, *xs, gap=GAP, into=(F32, F32))
+        for one, other in zip(answers, wanted, strict=True):
+            close(one, other, 1e-6)
+
+
 def test_literals_share_a_kernel() -> None:
     def kernel(expr: Expr) -> Any:
-        x = normal(40)
+        x = normal(9000)
         return next(iter(cpu.KERNELS["map"](x, x, x, exprs=(expr,), shape=x.shape, dtype="f32"))).kernel
 
     assert kernel(0.1 * A + 7 * B) == kernel(0.2 * B + 9 * A) != kernel(A + B)

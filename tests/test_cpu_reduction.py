@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from compiled import GAP, Array, close, expected, normal, results
 
-from runtime.kernels.cpu import partition, pointwise, sweep
+from netcompiler.instructions.op import kept
+from netcompiler.passes.regions import region
+from netcompiler.plan import Instruction, Value
+from netcompiler.scalar import Expr, compare, index, literal, operand, select
+from netcompiler.targets.sweeps import not_swept
+from runtime import oracle
+from runtime.kernels import cpu
+from runtime.kernels.cpu import interpreted, partition, pointwise, sweep
+from runtime.kernels.cpu.driver import Table
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -20,7 +28,7 @@ F32, I32 = np.dtype("f4"), np.dtype("i4")
 @pytest.fixture(params=[16, 8, 4])
 def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Vectors of other machines."""
-    for module in (partition, pointwise, sweep):
+    for module in (interpreted, partition, pointwise, sweep):
         monkeypatch.setattr(module, "LANES", request.param)
     return int(request.param)
 
@@ -139,3 +147,80 @@ def test_a_row_of_nothing_but_minus_infinity() -> None:
     x = np.full((3, 10), -INF, F32)
     x[1, 4] = 2
     held("logsumexp", x, (1,))
+
+
+# Regions: maps into reductions
+
+A, B, C, D = map(operand, range(4))
+X, DY, MEAN = Value("%x", "f32", (6, 9, 9, 20)), Value("%dy", "f32", (6, 9, 9, 20)), Value("%m", "f32", (20,))
+VALID, LABELS = Value("%v", "i32", (1,)), Value("%l", "i32", (6, 1, 1, 1))
+
+
+def value(name: str, shape: tuple[int, ...]) -> Value:
+    return Value(name, "f32", shape)
+
+
+def mapped(name: str, expr: Expr, *operands: Value, shape: tuple[int, ...] = X.shape) -> Instruction:
+    return Instruction((value(name, shape),), "map", operands, {"exprs": (expr,), "shape": shape, "dtype": "f32"})
+
+
+def over(op: str, names: str, x: Value, axes: tuple[int, ...], *more: Value) -> Instruction:
+    results = [value(name, kept(x.shape, axes)) for name in names.split()]
+    return Instruction(tuple(results), op, (x, *more), {"axes": axes})
+
+
+MASKED = mapped("%1", select(compare("gt", A, literal(0.2)), B, literal(0)), X, DY)
+APART = mapped("%2", (A - C) * B, X, MASKED.result, MEAN)
+ROWS = mapped("%1", select(compare("eq", index(3), B), A, literal(0)), X, LABELS)
+REGIONS = {
+    "sums side by side": (MASKED, over("sum", "%3", MASKED.result, (0, 1, 2)), APART, over("sum", "%4", APART.result, (0, 1, 2))),
+    "of a source and of a map": (over("sum", "%3", X, (0, 1, 2)), MASKED, APART, over("sum", "%4", APART.result, (0, 1, 2))),
+    "into moments": (MASKED, over("moments", "%3 %4", MASKED.result, (0, 1, 2), VALID)),
+    "moments and sums": (
+        MASKED,
+        over("moments", "%3 %4", MASKED.result, (1, 2)),
+        over("sum", "%5", X, (1, 2)),
+        over("max", "%6", DY, (1, 2)),
+    ),
+    "along rows": (ROWS, over("sum", "%3", ROWS.result, (3,)), over("max", "%4", ROWS.result, (3,))),
+    "of all": (MASKED, over("sum", "%3", MASKED.result, (0, 1, 2, 3))),
+}
+
+
+@pytest.mark.parametrize("few", [0, 10**6])
+@pytest.mark.parametrize("case", REGIONS)
+def test_regions(case: str, few: int, lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreted, "FEW", few)
+    body = sorted(REGIONS[case], key=lambda inner: inner.op != "map")
+    made = [v for inner in body if inner.op != "map" for v in inner.results]
+    fused = region(body, made, "")
+    assert not not_swept(fused)
+    views = {v.name: normal(*v.shape, seed=i) for i, v in enumerate(fused.operands)}
+    views |= {"%v": np.array([4], I32), "%l": np.array([2, 0, 19, 5, 5, 1], I32).reshape(6, 1, 1, 1)}
+    seen = []
+    for threads in (1, 2):
+        mine = {v.name: np.full(v.shape, NAN, F32) for v in made}
+        Table(list(cpu.KERNELS["region"](fused, {**views, **mine})), threads)()
+        seen.append(mine)
+    theirs = {v.name: np.full(v.shape, NAN) for v in made}
+    for call in oracle.calls(fused, {**views, **theirs}, 0):
+        call()
+    for name, answer in theirs.items():
+        np.testing.assert_array_equal(seen[0][name], seen[1][name])
+        close(seen[0][name], answer)
+
+
+OTHERS = {
+    "more comes out": (MASKED, over("sum", "%3", MASKED.result, (0,)), "more comes out of it"),
+    "other axes": (over("sum", "%3", X, (0,)), over("sum", "%4", X, (1,)), "different shapes"),
+    "other rows": (over("moments", "%3 %4", X, (0,), VALID), over("sum", "%5", X, (0,)), "different shapes"),
+    "another op": (over("sum", "%3", X, (0,)), Instruction((MEAN,), "reshape", (MEAN,), {"shape": (20,)}), "reshape inside"),
+    "apart": (over("moments", "%3 %4", X, (0, 2), VALID), "lie apart"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_regions_that_are_no_sweep(case: str) -> None:
+    *body, reason = OTHERS[case]
+    made = [v for inner in body for v in inner.results if inner.op != "reshape"]
+    assert reason in not_swept(region(body, made, ""))

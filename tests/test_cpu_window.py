@@ -12,26 +12,29 @@ from oracle import WINDOWS, sizes
 
 from netcompiler.plan import Axis, Instruction, Value
 from netcompiler.targets.cpu import CPU
-from runtime.kernels.cpu import slide as kernels
+from runtime.kernels.cpu import narrow, slide
 
 POOLS = {
     "pool of two": ((8, 6), (Axis(2, 2), Axis(2, 2))),
     "residual stem": ((9, 12), (Axis(3, 2, 1, 1), Axis(3, 2, 1, 1))),
     "inception": ((5, 19), (Axis(3, 1, 1, 1), Axis(3, 1, 1, 1))),
+    "side by side": ((7, 22), (Axis(3, 2, 1, 1), Axis(2, 2))),
+    "threes side by side": ((4, 21), (Axis(2, 2), Axis(3, 3))),
     "ceil": ((6, 8), (Axis(3, 2, 0, 1), Axis(3, 2, 0, 1))),
     "wider than is written out": ((11, 13), (Axis(7, 2, 3, 3), Axis(9, 3, 4, 2))),
     "windows of nothing": ((4, 4), (Axis(2, 2, 2, 2), Axis(2, 2, 3, 4))),
     "nothing but padding in wide windows": ((3,), (Axis(6, 6, 6, 6),)),
 }
 windowed = pytest.mark.parametrize(("sides", "window"), [*WINDOWS.values(), *POOLS.values()], ids=[*WINDOWS, *POOLS])
-channels = pytest.mark.parametrize(("c", "gap"), [(1, 0), (3, 0), (17, GAP), (80, 0), (5, GAP)])
+channels = pytest.mark.parametrize(("c", "gap"), [(1, 0), (3, 0), (6, 0), (17, GAP), (80, 0), (5, GAP)])
 lanes = pytest.mark.parametrize("lanes", [16, 8, 4])
 
 
 @pytest.fixture(autouse=True)
 def of_this_width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "lanes" in request.fixturenames:
-        monkeypatch.setattr(kernels, "LANES", request.getfixturevalue("lanes"))
+        for module in (slide, narrow):
+            monkeypatch.setattr(module, "LANES", request.getfixturevalue("lanes"))
 
 
 def few(*shape: int) -> Array:
@@ -109,6 +112,16 @@ def test_sums_over_any_axes(shape: tuple[int, ...], axes: tuple[int, ...], windo
     close(y, expected("window_sum", [(out, np.float32)], normal(*shape), **how)[0])
     [dx] = results("window_spread", [(shape, np.float32)], normal(*out), gap=gap, **how, size=size)
     close(dx, expected("window_spread", [(shape, np.float32)], normal(*out), **how, size=size)[0])
+
+
+@lanes
+@pytest.mark.parametrize("c", [1, 2, 3, 6])
+@pytest.mark.parametrize("pool", ["side by side", "threes side by side"])
+def test_few_channels_share_vectors(pool: str, c: int, lanes: int) -> None:
+    sides, window = POOLS[pool]
+    test_the_largest_and_where_it_was(sides, window, c, 0)
+    test_routes_add_where_windows_overlap(sides, window, c, 0)
+    test_sums_and_their_adjoints(sides, window, c, 0)
 
 
 @lanes

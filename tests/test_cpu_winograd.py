@@ -11,6 +11,7 @@ from netcompiler.plan import Axis, Instruction, Value
 from netcompiler.scalar import compare, operand, relu, wrap
 from netcompiler.targets.convolutions import not_for_winograd
 from netcompiler.targets.packing import WINOGRAD4, WINOGRAD4_DX, Packing
+from runtime.arrays import aligned
 from runtime.kernels.cpu import KERNELS
 from runtime.kernels.cpu.driver import Table
 from runtime.kernels.cpu.finish import Behind
@@ -30,6 +31,7 @@ SHAPES = {
     "one channel": (1, (5, 6), 1, 1, (1, 1, 1, 1)),
     "odd channels": (2, (5, 6), 3, 5, (1, 1, 1, 1)),
     "several blocks": (3, (28, 20), 16, 40, (1, 1, 1, 1)),
+    "more filters than caches hold": (1, (4, 4), 272, 260, (1, 1, 1, 1)),
     "many channels": (1, (8, 8), 300, 130, (1, 1, 1, 1)),
 }
 """Pictures, their size, channels, filters, and padding: above, below, left, right."""
@@ -65,7 +67,8 @@ def run(kernel: str, threads: int, *arrays: Array, **attributes: Any) -> None:
 
 def pack(form: Packing, w: Array) -> Array:
     how = {"form": form.form, "groups": 1, "elements": form.elements(Value("%w", "f32", w.shape), 1)}
-    p = np.full(how["elements"], np.nan, np.float32)
+    p = aligned(how["elements"] * 4).view(np.float32)
+    p[:] = np.nan
     run(f"pack_{form.form}", 2, p, w, **how)
     return p
 
@@ -96,7 +99,7 @@ def test_equals_the_oracle(op: str, shape: str) -> None:
 
 
 @pytest.mark.parametrize("op", FORMS)
-@pytest.mark.parametrize("shape", ["tiles cut off", "odd channels", "many channels"])
+@pytest.mark.parametrize("shape", ["tiles cut off", "odd channels", "many channels", "more filters than caches hold"])
 def test_filters_are_packed_as_the_oracle_packs_them(op: str, shape: str) -> None:
     w = case(op, shape).operands[1]
     packed = pack(FORMS[op], w)
@@ -135,12 +138,16 @@ def test_not_a_number_is_seen(op: str) -> None:
     assert not seen.all()
 
 
-def test_a_block_of_tiles_is_whole_register_blocks_with_little_left_over() -> None:
-    for tiles in range(1, 300):
-        block, rows = cut(tiles)
-        blocks = -(-tiles // block)
+@pytest.mark.parametrize("filters", [1 << 16, 1 << 24])
+@pytest.mark.parametrize("panels", [1, 3, 16])
+def test_work_is_cut_into_parts_with_little_left_over(panels: int, filters: int) -> None:
+    for tiles in range(1, 400):
+        block, rows, blocks, groups = cut(tiles, panels, filters)
         assert block % rows == 0
-        assert blocks * block - tiles < blocks * machine().rows
+        assert rows <= machine().rows
+        assert 0 <= blocks * block - tiles < min(blocks * rows, block)
+        assert groups <= panels
+        assert blocks * groups >= min(8, panels) / 2
 
 
 @pytest.mark.parametrize(

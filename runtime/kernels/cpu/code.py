@@ -182,6 +182,11 @@ class Code:
         element = value.type.element if isinstance(value.type, ir.VectorType) else value.type
         self.b.store(value, self.pointer(address), align=element_bytes(element))
 
+    def store_past(self, value: ir.Value, address: Number) -> None:
+        """A whole line of the cache, past the caches: for what is not read soon."""
+        store = self.b.store(value, self.pointer(address), align=value.type.count * element_bytes(value.type.element))
+        store.set_metadata("nontemporal", self.module.add_metadata([I32(1)]))
+
     def mask(self, count: Number, lanes: int) -> ir.Value:
         """The first `count` lanes."""
         index = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))

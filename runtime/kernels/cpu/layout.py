@@ -41,6 +41,11 @@ class Layout:
     def outer(self) -> tuple[int, ...]:
         return self.sizes[:-2]
 
+    @property
+    def is_line(self) -> bool:
+        """Whether there are columns only."""
+        return prod(self.sizes[:-1]) == 1
+
     def position(self, axis: int) -> int | None:
         """Where an axis of the shape is, counted from the last, which is -1; None where its size is 1."""
         return next((i - len(self.members) for i, members in enumerate(self.members) if axis in members), None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ WIDE = 1024
 """Columns that are reduced together: their accumulators stay near the processor."""
 LONG = 8192
 """Rows, or vectors of a row, that are added one after the other; more of them would lose digits."""
+MOMENTS = frozenset(("moments", "merge"))
+"""What comes out of these in parts is not yet what comes out at last."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,15 @@ def reduced(task: Reduction) -> Iterator[Step]:
     shape = tuple(1 if axis in gone else n for axis, n in enumerate(task.shape))
     made = [np.empty((parts, *shape), np.float32) for _ in task.results]
     yield _step(task, _laid(task, [part[0] for part in made]), made, parts, length)
-    kinds = tuple("merge" if kind == "moments" else kind for kind in task.kinds)
-    axes = (0, *(axis + 1 for axis in task.axes))
     whole = laid.size // task.parts * task.whole if task.merges else _counted(task, laid)
-    again = tuple(operand(i) for i in range(len(made)))
     piece = whole if parts == 1 else length
-    yield from reduced(Reduction(kinds, again, task.results, made, (parts, *shape), axes, task.bound, parts, piece, whole))
+    axes = (0, *(axis + 1 for axis in task.axes))
+    rest = iter(zip(task.results, made, strict=True))
+    for kind in task.kinds:
+        again, values = ("merge", 2) if kind in MOMENTS else (kind, 1)
+        results, read = zip(*islice(rest, values), strict=True)
+        exprs = tuple(operand(i) for i in range(values))
+        yield from reduced(Reduction((again,), exprs, results, read, (parts, *shape), axes, task.bound, parts, piece, whole))
 
 
 def is_line(x: Array, axis: int) -> bool:
@@ -148,9 +154,11 @@ def _step(task: Reduction, laid: Laid, made: Sequence[Array], parts: int, length
         table = [parts, length, laid.splits, laid.width]
         table += [laid.size // task.parts, task.piece, task.whole] if task.merges else [1, 1, _counted(task, laid)]
     structure = structured(laid.exprs, laid.arrays, layout, len(task.results), len(laid.literals))
+    bounded = "" if task.bound is None else name_of(task.bound)
+    final = not made or MOMENTS.isdisjoint(task.kinds)
     steps = [part.strides[0] for part in made] or [0] * len(task.results)
     return Step(
-        (lines if laid.by_line else columns, structure, task.kinds, "" if task.bound is None else name_of(task.bound), not made),
+        (lines if laid.by_line else columns, structure, task.kinds, bounded, final),
         [*numbers(laid.arrays, layout, laid.literals), *table, *bound, *steps],
         units,
         pieces(laid.cost, units),

@@ -13,6 +13,7 @@ from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.expression import canonical, weight
+from runtime.kernels.cpu.interpreted import interpreted
 from runtime.kernels.cpu.layout import Layout, collapsed, cost, pieces
 from runtime.kernels.cpu.sweep import Place, Run, Structure, Sweep, indexes, numbers, structured
 
@@ -28,8 +29,12 @@ HEAVY = 60
 
 
 def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str) -> Iterator[Step]:
-    exprs, order, literals = canonical(exprs)
     results, read = arrays[: len(exprs)], arrays[len(exprs) :]
+    few = interpreted(results, read, exprs, shape)
+    if few:
+        yield few
+        return
+    exprs, order, literals = canonical(exprs)
     arrays = (*results, *(read[i] for i in order))
     indexed = indexes(exprs)
     layout = collapsed(shape, arrays, indexed)
@@ -37,7 +42,7 @@ def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str)
     period = layout.columns if _is_narrow(layout, indexed) else 0
     if period:
         layout = layout.folded(_repeat(period))
-    elif prod(layout.sizes[:-1]) == 1 and indexed.keys().isdisjoint(layout.members[-1]):
+    elif layout.is_line and indexed.keys().isdisjoint(layout.members[-1]):
         layout = layout.folded(FLAT)
     structure = structured(exprs, arrays, layout, len(results), len(literals))
     rows = prod(layout.sizes[:-1])

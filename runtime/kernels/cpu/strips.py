@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from runtime.kernels.cpu.code import Code, Number
+from runtime.kernels.cpu.code import I1, Code, Number
 
 MASKED = 16
 """Lanes from which on a mask is cheaper than one cell after the other."""
@@ -27,6 +27,11 @@ class Strip(NamedTuple):
             code.store(value, address)
         else:
             code.store_masked(value, address, self.mask)
+
+
+def first(lanes: int, cells: int) -> Strip:
+    """So many cells of a vector."""
+    return Strip(lanes, None if cells == lanes else ir.Constant(ir.VectorType(I1, lanes), [1] * cells + [0] * (lanes - cells)))
 
 
 def strips(code: Code, cells: Number, lanes: int, vectors: int, together: bool = False) -> Iterator[tuple[ir.Value, int, Strip]]:

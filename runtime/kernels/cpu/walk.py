@@ -6,7 +6,7 @@ Arguments are those of frame.numbers; positions are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -64,6 +64,8 @@ class Walk:
     """Cells of all pixels of a run that are done before the next ones; 0 for all of a pixel."""
     tiles: dict[int, Number] = field(default_factory=dict)
     """Bytes from tile to tile of a part that lies tile by tile."""
+    packed: bool = False
+    """Whether the cells of a block of pixels fill one vector."""
     reached: dict[tuple[int, int], Number] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -133,9 +135,15 @@ class Walk:
             end = code.sub(pixels, code.rem(code.sub(pixels, begin), block)) if block > 1 else pixels
             with code.loop(begin, end, block) as pixel:
                 here = [code.add(base, code.mul(pixel, advance)) for base, advance in zip(bases, self.advances, strict=True)]
-                for cell, side, strip in strips(code, cells, self.lanes, vectors, self.together):
+                for cell, side, strip in self._strips(cells, block, vectors):
                     self.body(Place(self, here, cell, taps, block, side, strip))
             begin = end
+
+    def _strips(self, cells: Number, pixels: int, vectors: int) -> Iterable[tuple[Number, int, Strip]]:
+        """Of packed pixels a vector. Its mask is worked out: LLVM writes too much where it knows the mask of narrowed numbers."""
+        if not self.packed:
+            return strips(self.code, cells, self.lanes, vectors, self.together)
+        return [(0, 1, Strip(self.lanes, self.code.mask(self.code.mul(cells, pixels), self.lanes)))]
 
     def _record(self, table: int, row: Number, width: int) -> list[Number]:
         at = self.code.add(self.code.arg(TABLES + table), self.code.mul(row, width * WORD))
@@ -208,6 +216,7 @@ class Place:
     def __init__(self, walk: Walk, bases: Sequence[Number], cell: Number, taps: int, pixels: int, vectors: int, strip: Strip) -> None:
         self.walk = walk
         self.taps = taps
+        self.pixels = pixels
         self.strip = strip
         self.vectors = vectors
         self.spots = [(pixel, vector) for pixel in range(pixels) for vector in range(vectors)]

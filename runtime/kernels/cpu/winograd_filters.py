@@ -13,13 +13,16 @@ from runtime.kernels.cpu.packing import transposed
 from runtime.kernels.cpu.winograd_tiles import REACH
 from runtime.kernels.cpu.winograd_transforms import weights
 
+FAR = 8 << 20
+"""Bytes of packed filters."""
+
 
 def pack_winograd4(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
     """p[point, panel, c, j] of filter panel * PANEL + j"""
     k, c = len(w), w.shape[-1]
     panels, lines = -(-k // PANEL), -(-c // LANES)
     args = (p.ctypes.data, panels * c * PANEL * 4, c, w.ctypes.data, *w.strides[:3:2], k)
-    yield Step((_pack,), args, panels * lines, 64, 9 * LANES * LANES * 4)
+    yield Step((_pack, _far(p)), args, panels * lines, 64, 9 * LANES * LANES * 4)
 
 
 def pack_winograd4_dx(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
@@ -27,10 +30,15 @@ def pack_winograd4_dx(p: Array, w: Array, *, form: str, groups: int, elements: i
     k, c = len(w), w.shape[-1]
     panels = -(-c // PANEL)
     args = (p.ctypes.data, panels * k * PANEL * 4, k, w.ctypes.data, *w.strides[:3:2], c)
-    yield Step((_pack_turned,), args, panels * k, 64)
+    yield Step((_pack_turned, _far(p)), args, panels * k, 64)
 
 
-def _pack(code: Code) -> None:
+def _far(p: Array) -> bool:
+    """Whether it is too large to be found in a cache by who reads it; a value of a plan begins at a line."""
+    return p.nbytes > FAR and p.ctypes.data % (LANES * 4) == 0
+
+
+def _pack(code: Code, far: bool) -> None:
     """An item is a panel and LANES channels. Filters lie apart in w: they are transposed to vectors before the transform, which
     makes four times as many of them."""
     u, plane, channels, w, apart, tap, filters = map(code.arg, range(7))
@@ -53,10 +61,10 @@ def _pack(code: Code) -> None:
             with code.loop(0, code.min(left, LANES)) as c:
                 taps = [code.load(code.at(code.scratch, code.add(code.mul(c, LANES), t * LANES * LANES)), lanes=LANES) for t in range(9)]
                 line = code.total(code.mul(panel, channels), first, c)
-                _store_points(code, taps, code.at(u, code.add(code.mul(line, PANEL), j)), plane)
+                _store_points(code, taps, code.at(u, code.add(code.mul(line, PANEL), j)), plane, far)
 
 
-def _pack_turned(code: Code) -> None:
+def _pack_turned(code: Code, far: bool) -> None:
     """An item is a panel and a filter: its channels are side by side already."""
     u, plane, filters, w, apart, tap, channels = map(code.arg, range(7))
     with code.loop(code.lo, code.hi) as item:
@@ -66,12 +74,13 @@ def _pack_turned(code: Code) -> None:
             mask = code.mask(code.sub(channels, c), LANES)
             source = code.total(w, code.mul(k, apart), code.mul(c, 4))
             taps = [code.load_masked(code.add(source, code.mul(tap, t)), mask) for t in reversed(range(9))]
-            _store_points(code, taps, code.at(u, code.add(code.mul(item, PANEL), j)), plane)
+            _store_points(code, taps, code.at(u, code.add(code.mul(item, PANEL), j)), plane, far)
 
 
-def _store_points(code: Code, taps: Sequence[Any], address: Number, plane: Number) -> None:
+def _store_points(code: Code, taps: Sequence[Any], address: Number, plane: Number, far: bool) -> None:
     """G w G' of nine vectors, one to each plane."""
+    store = code.store_past if far else code.store
     columns = [weights(code, taps[j::3]) for j in range(3)]
     for i in range(REACH):
         for j, vector in enumerate(weights(code, [column[i] for column in columns])):
-            code.store(vector, code.add(address, code.mul(plane, i * REACH + j)))
+            store(vector, code.add(address, code.mul(plane, i * REACH + j)))

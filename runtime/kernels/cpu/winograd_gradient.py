@@ -9,12 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from runtime.arrays import Array, aligned
 from runtime.kernels.cpu.block import accumulate
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
-from runtime.kernels.cpu.winograd_tiles import POINTS, REACH, SIDE, Grid, Picture, Planes, Tiles, records, spread, transform
+from runtime.kernels.cpu.winograd_tiles import (
+    PARTS,
+    POINTS,
+    REACH,
+    SIDE,
+    Channels,
+    Grid,
+    Picture,
+    Planes,
+    Tiles,
+    addresses,
+    even,
+    points_of,
+    records,
+    spread,
+    transform,
+)
 from runtime.kernels.cpu.winograd_transforms import data, gradients, weights_gradient
 
 ROWS, COLUMNS, BLOCK = machine().rows, machine().columns, machine().block
@@ -23,6 +41,7 @@ ROWS, COLUMNS, BLOCK = machine().rows, machine().columns, machine().block
 class Work(NamedTuple):
     """How the work is cut: `shares` of so many tiles, a `block` of them at a time; groups of `k` filters and `c` channels."""
 
+    zeros: Number
     share: Number
     block: Number
     k: Number
@@ -64,44 +83,45 @@ def gradient(w: Array, x: Array, y: Array, low: tuple[int, int]) -> Iterator[Ste
     v_plane, d_plane = (spread(block * pitch * 4) for pitch in pitches)
     plane = whole(k_span, rows) * pitches[0] * 4
     group = spread(plane) * POINTS
-    work = Work(whole(-(-grid.tiles // shares), 1), block, k_span, c_span, *groups, v_plane, d_plane)
+    zero = np.zeros(max(k, c) + LANES, np.float32)
+    work = Work(zero.ctypes.data, -(-grid.tiles // shares), block, k_span, c_span, *groups, v_plane, d_plane)
     held = aligned(shares * groups[0] * groups[1] * group) if shares > 1 else None
     sums = Sums(
         held.ctypes.data if held is not None else 0, group * groups[0] * groups[1], shares, group, spread(plane), pitches[0] // BLOCK
     )
     args = (*Picture.of(x), *Picture.of(y), *grid, *work, *sums, w.ctypes.data, *w.strides[:3:2])
-    patch = POINTS * max(pitches) * 4
-    scratch = POINTS * (v_plane + d_plane) + patch + (0 if shares > 1 else group)
+    scratch = 2 * REACH * (v_plane + d_plane) + (POINTS + SIDE * SIDE) * block * 8 + (0 if shares > 1 else group)
     structure = rows, c % LANES != 0
-    yield Step((_gradient, *structure, shares == 1), args, shares * groups[0] * groups[1], 64, scratch, (held,))
+    yield Step((_gradient, *structure, k % LANES != 0, shares == 1), args, shares * groups[0] * groups[1], 64, scratch, (held, zero))
     if shares > 1:
         yield Step((_gathered, *structure), args, k, 64, 0, (held,))
 
 
+SPAN, TILES, ITEMS = 128, 8 * ROWS, 8
+"""Filters and channels of a group, whose sums stay in the last cache; tiles of a block; parts of the work that are wanted."""
+
+
 def cut(tiles: int, k: int, c: int) -> tuple[int, int, int, int]:
-    """Filters and channels of a group, shares of the tiles, tiles of a block."""
-    span = 64
-    k_span, c_span = min(k, span), min(c, span)
-    groups = -(-k // k_span) * -(-c // c_span)
-    shares = max(1, min(16 // groups, tiles // 56))
-    return k_span, c_span, shares, min(56, -(-tiles // shares))
-
-
-def even(n: int) -> int:
-    """The rows of register blocks that n rows fill best: the largest such."""
-    return -(-n // -(-n // ROWS))
+    """Filters and channels of a group, shares of the tiles, tiles of a block. Half of the filters cost little more."""
+    c_groups, k_groups = -(-c // SPAN), -(-k // SPAN)
+    if c_groups * k_groups < ITEMS:
+        k_groups = -(-k // (SPAN // 2))
+    shares = max(1, min(ITEMS // (c_groups * k_groups), tiles // (2 * TILES)))
+    share = -(-tiles // shares)
+    return whole(-(-k // k_groups), LANES), whole(-(-c // c_groups), BLOCK), shares, -(-share // -(-share // TILES))
 
 
 def whole(n: int, of: int) -> int:
     return -(-n // of) * of
 
 
-def _gradient(code: Code, rows: int, ragged: bool, alone: bool) -> None:
+def _gradient(code: Code, rows: int, ragged: bool, gaps: bool, alone: bool) -> None:
     x, y, grid, work, sums, w = records(code, Picture, Picture, Grid, Work, Sums, Filters)
     v = Planes(code.scratch, work.v_plane, code.mul(sums.panels, BLOCK))
-    d = Planes(code.add(v.address, code.mul(v.plane, POINTS)), work.d_plane, rounded(code, work.k, LANES))
-    patch = code.add(d.address, code.mul(d.plane, POINTS))
-    behind = code.add(patch, code.mul(code.max(v.pitch, d.pitch), POINTS * 4))
+    d = Planes(v.behind(code, 2 * REACH), work.d_plane, rounded(code, work.k, LANES))
+    x_table = d.behind(code, 2 * REACH)
+    y_table = code.at(x_table, code.mul(work.block, POINTS), "i64")
+    behind = code.at(y_table, code.mul(work.block, SIDE * SIDE), "i64")
     groups = code.mul(work.k_groups, work.c_groups)
     with code.loop(code.lo, code.hi) as item:
         share, group = code.div(item, groups), code.rem(item, groups)
@@ -112,22 +132,32 @@ def _gradient(code: Code, rows: int, ragged: bool, alone: bool) -> None:
         end = code.min(grid.tiles, code.add(begin, work.share))
         with code.loop(begin, end, work.block) as first:
             tiles = Tiles(first, code.min(work.block, code.sub(end, first)))
-            transform(code, part_of(code, x, c, channels), grid, tiles, v, REACH, data, patch)
-            transform(code, part_of(code, y, k, filters), grid, tiles, d, SIDE, gradients, patch)
-            _products(code, rows, tiles.count, filters, code.compare("==", first, begin), v, d, own)
+            addresses(code, x, grid, tiles, REACH, work.zeros, x_table)
+            addresses(code, y, grid, tiles, SIDE, work.zeros, y_table)
+            with code.loop(0, PARTS) as part:
+                for p in range(PARTS):
+                    with code.when(code.compare("==", part, p)):
+                        transform(code, x_table, Channels(c, channels, ragged), tiles.count, v, REACH, data, p)
+                        transform(code, y_table, Channels(k, filters, gaps), tiles.count, d, SIDE, gradients, p)
+                _products(code, rows, part, tiles.count, filters, code.compare("==", first, begin), v, d, own)
         if alone:
             target = code.total(w.address, code.mul(k, w.filter), code.mul(c, 4))
             with code.loop(0, filters) as i:
                 _finish(code, rows, ragged, i, channels, own, 1, w._replace(address=code.add(target, code.mul(i, w.filter))))
 
 
-def _products(code: Code, rows: int, count: Number, filters: Number, new: Any, v: Planes, d: Planes, sums: Sums) -> None:
-    with code.loop(0, POINTS) as point, code.loop(0, filters, rows) as k, code.loop(0, sums.panels) as panel:
+def _products(code: Code, rows: int, part: Number, count: Number, filters: Number, new: Any, v: Planes, d: Planes, sums: Sums) -> None:
+    begin, end = points_of(code, part)
+    with code.loop(begin, end) as point, code.loop(0, filters, rows) as k, code.loop(0, sums.panels) as panel:
         target = sums.at(code, rows, point, k, panel)
-        old = [code.load(code.at(target, i * LANES), lanes=LANES) for i in range(rows * COLUMNS)]
+        size = rows * COLUMNS
+        for i in range(size):  # the next block of sums, which lies behind this one
+            code.prefetch(code.at(target, (size + i) * LANES), write=True)
+        old = [code.load(code.at(target, i * LANES), lanes=LANES) for i in range(size)]
         start = [code.b.select(new, code.real(0.0, LANES), value) for value in old]
-        left = [d.at(code, point, 0, code.add(k, r)) for r in range(rows)]
-        right = v.at(code, point, 0, code.mul(panel, BLOCK))
+        here = code.sub(point, begin)
+        left = [d.at(code, here, 0, code.add(k, r)) for r in range(rows)]
+        right = v.at(code, here, 0, code.mul(panel, BLOCK))
         for i, value in enumerate(accumulate(code, start, left, right, count, step=d.pitch, pitch=v.pitch)):
             code.store(value, code.at(target, i * LANES))
 
@@ -162,10 +192,6 @@ def _finish(code: Code, rows: int, ragged: bool, k: Number, channels: Number, su
                 code.store_masked(tap, address, code.mask(code.sub(channels, c), LANES))
             else:
                 code.store(tap, address)
-
-
-def part_of(code: Code, x: Picture, begin: Number, channels: Number) -> Picture:
-    return x._replace(address=code.at(x.address, begin), channels=channels)
 
 
 def rounded(code: Code, n: Number, to: int) -> Number:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from netcompiler.plan import PANEL
 from runtime.arrays import Array
 from runtime.kernels.cpu.block import accumulate, zeros
@@ -12,18 +14,37 @@ from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.finish import Behind, Finish, Finishing, Writer
 from runtime.kernels.cpu.machine import machine
-from runtime.kernels.cpu.winograd_tiles import POINTS, REACH, SIDE, Grid, Picture, Planes, Tiles, records, spread, transform
+from runtime.kernels.cpu.winograd_tiles import (
+    PARTS,
+    POINTS,
+    REACH,
+    SIDE,
+    Channels,
+    Grid,
+    Picture,
+    Planes,
+    Tiles,
+    addresses,
+    even,
+    points_of,
+    records,
+    spread,
+    transform,
+)
 from runtime.kernels.cpu.winograd_transforms import data, results
 
-ROWS, COLUMNS, BLOCK = machine().rows, machine().columns, machine().block
+COLUMNS, BLOCK = machine().columns, machine().block
 
 
 class Work(NamedTuple):
-    """How a convolution is cut: `block` tiles at a time. V and M lie in scratch: floats from one of their tiles to the next,
-    bytes from one point to the next, and in the `tile` of results from one pixel to the next."""
+    """How a convolution is cut: `block` tiles at a time, results in so many `groups`. V and M lie in scratch: floats from one of
+    their tiles to the next, bytes from one point to the next, and in the `tile` of results from one pixel to the next."""
 
     packed: Number
+    zeros: Number
+    panels: Number
     block: Number
+    groups: Number
     v_pitch: Number
     v_plane: Number
     m_pitch: Number
@@ -37,48 +58,66 @@ def convolution(x: Array, packed: Array, low: Sequence[int], behind: Behind) -> 
     y = finishing.cells[0]
     top, left = low
     grid = Grid.over(y, top, left)
-    block, rows = cut(grid.tiles)
-    v_pitch, m_pitch = -(-x.shape[-1] // LANES) * LANES, -(-y.shape[-1] // BLOCK) * BLOCK
+    panels = -(-y.shape[-1] // PANEL)
+    block, rows, blocks, groups = cut(grid.tiles, panels, packed.nbytes)
+    v_pitch, m_pitch = -(-x.shape[-1] // LANES) * LANES, -(-panels // groups) * PANEL
     v_plane, m_plane, tile = (spread(n * 4) for n in (block * v_pitch, block * m_pitch, m_pitch))
-    work = Work(packed.ctypes.data, block, v_pitch, v_plane, m_pitch, m_plane, tile)
-    kernel = (_convolution, rows, y.shape[-1] % LANES != 0, finishing.structure)
+    zero = np.zeros(v_pitch, np.float32)
+    work = Work(packed.ctypes.data, zero.ctypes.data, panels, block, groups, v_pitch, v_plane, m_pitch, m_plane, tile)
+    kernel = (_convolution, rows, x.shape[-1] % LANES != 0, y.shape[-1] % LANES != 0, finishing.structure)
     cells = [n for cell in finishing.cells for n in Picture.of(cell)]
-    scratch = POINTS * (v_plane + m_plane + v_pitch * 4) + SIDE * SIDE * tile
-    return Step(kernel, (*Picture.of(x), *grid, *work, *cells, *finishing.numbers), -(-grid.tiles // block), 64, scratch)
+    scratch = 2 * REACH * v_plane + POINTS * (m_plane + block * 8) + SIDE * SIDE * tile
+    return Step(kernel, (*Picture.of(x), *grid, *work, *cells, *finishing.numbers), blocks * groups, 64, scratch, (zero,))
 
 
-def cut(tiles: int) -> tuple[int, int]:
-    """Tiles of a block, and the rows of a register block: of all blocks that are full in the end, the largest."""
-    blocks = -(-tiles // (2 * ROWS))
-    block = -(-tiles // blocks)
-    rows = -(-block // -(-block // ROWS))
-    return -(-block // rows) * rows, rows
+NEAR, FEW, MANY, ITEMS = 4 << 20, 2 * machine().rows, 8 * machine().rows, 8
+"""Bytes of filters that a cache still holds at the next block; tiles of a block if it does, and if they come from memory each
+time; parts of the work that are wanted."""
 
 
-def _convolution(code: Code, rows: int, ragged: bool, finish: Finish) -> None:
+def cut(tiles: int, panels: int, filters: int) -> tuple[int, int, int, int]:
+    """Tiles of a block, the rows of a register block, blocks, and groups of panels: where blocks are few, the results of each
+    are made by several, and each makes the same V, so that filters are still read once."""
+    blocks = -(-tiles // (FEW if filters <= NEAR else MANY))
+    rows = even(-(-tiles // blocks))
+    block = -(-tiles // blocks // rows) * rows
+    groups = min(panels, -(-ITEMS // blocks))
+    return block, rows, -(-tiles // block), -(-panels // -(-panels // groups))
+
+
+def _convolution(code: Code, rows: int, gaps: bool, ragged: bool, finish: Finish) -> None:
     kinds: list[Any] = [Picture, Grid, Work, *(Picture for _ in finish.cells)]
     x, grid, work, *cells = records(code, *kinds)
     writer = Writer(code, finish, sum(len(kind._fields) for kind in kinds))
     v = Planes(code.scratch, work.v_plane, work.v_pitch)
-    m = Planes(v.behind(code, POINTS), work.m_plane, work.m_pitch)
+    m = Planes(v.behind(code, 2 * REACH), work.m_plane, work.m_pitch)
     tile = Planes(m.behind(code, POINTS), work.tile, 0)
-    patch = tile.behind(code, SIDE * SIDE)
-    with code.loop(code.lo, code.hi) as block:
-        first = code.mul(block, work.block)
+    table = tile.behind(code, SIDE * SIDE)
+    with code.loop(code.lo, code.hi) as item:
+        first = code.mul(code.div(item, work.groups), work.block)
+        begin = code.mul(code.rem(item, work.groups), work.m_pitch)
+        group = Channels(begin, code.min(work.m_pitch, code.sub(cells[0].channels, begin)), ragged)
         tiles = Tiles(first, code.min(work.block, code.sub(grid.tiles, first)))
-        transform(code, x, grid, tiles, v, REACH, data, patch)
-        _products(code, work.packed, x.channels, tiles.count, rows, v, m)
-        _results(code, grid, tiles, m, tile, _Writing(writer, cells, ragged))
+        addresses(code, x, grid, tiles, REACH, work.zeros, table)
+        with code.loop(0, PARTS) as part:
+            for p in range(PARTS):
+                with code.when(code.compare("==", part, p)):
+                    transform(code, table, Channels(0, x.channels, gaps), tiles.count, v, REACH, data, p)
+            _products(code, work, x.channels, group, tiles.count, rows, part, v, m)
+        _results(code, grid, tiles, m, tile, _Writing(writer, cells, group))
 
 
-def _products(code: Code, packed: Number, channels: Number, count: Number, rows: int, v: Planes, m: Planes) -> None:
+def _products(
+    code: Code, work: Work, channels: Number, group: Channels, count: Number, rows: int, part: Number, v: Planes, m: Planes
+) -> None:
     """M = V U point by point: a panel of U, which comes from afar, serves all tiles of the block."""
-    panels = code.div(code.add(m.pitch, PANEL - 1), PANEL)
-    with code.loop(0, POINTS) as point, code.loop(0, m.pitch, BLOCK) as k:
-        panel = code.mul(code.add(code.mul(point, panels), code.div(k, PANEL)), code.mul(channels, PANEL))
-        right = code.at(packed, code.add(panel, code.rem(k, PANEL)))
+    begin, end = points_of(code, part)
+    with code.loop(begin, end) as point, code.loop(0, group.count, BLOCK) as k:
+        filters = code.add(group.first, k)
+        panel = code.add(code.mul(point, work.panels), code.div(filters, PANEL))
+        right = code.at(work.packed, code.add(code.mul(panel, code.mul(channels, PANEL)), code.rem(filters, PANEL)))
         with code.loop(0, count, rows) as t:
-            lines = [v.at(code, point, code.add(t, r), 0) for r in range(rows)]
+            lines = [v.at(code, code.sub(point, begin), code.add(t, r), 0) for r in range(rows)]
             sums = accumulate(code, zeros(code, rows, COLUMNS), lines, right, channels, pitch=PANEL)
             for r in range(rows):
                 target = m.at(code, point, code.add(t, r), k)
@@ -91,14 +130,14 @@ class _Writing(NamedTuple):
 
     writer: Writer
     cells: Sequence[Picture]
-    ragged: bool
+    group: Channels
 
 
 def _results(code: Code, grid: Grid, tiles: Tiles, m: Planes, tile: Planes, writing: _Writing) -> None:
     """y = A' M A of a block, each tile by way of a copy: the map behind it is code that stands but once."""
     y = writing.cells[0]
     with code.loop(0, tiles.count) as t:
-        with code.loop(0, y.channels, LANES) as c:
+        with code.loop(0, writing.group.count, LANES) as c:
             columns = []
             for j in range(REACH):
                 points = [code.load(m.at(code, i * REACH + j, t, c), lanes=LANES) for i in range(REACH)]
@@ -116,8 +155,9 @@ def _results(code: Code, grid: Grid, tiles: Tiles, m: Planes, tile: Planes, writ
 
 def _write(code: Code, source: Number, places: Sequence[Number], writing: _Writing) -> None:
     """The channels of a pixel."""
-    writer, channels = writing.writer, writing.cells[0].channels
-    with code.loop(0, channels, LANES) as c:
-        mask = code.mask(code.sub(channels, c), LANES) if writing.ragged else None
-        at = [code.at(place, c, dtype) for place, dtype in zip(places, writer.finish.cells, strict=True)]
-        writer.write(code.load(code.at(source, c), lanes=LANES), at, c, mask)
+    writer, group = writing.writer, writing.group
+    with code.loop(0, group.count, LANES) as c:
+        channel = code.add(group.first, c)
+        mask = code.mask(code.sub(group.count, c), LANES) if group.ragged else None
+        at = [code.at(place, channel, dtype) for place, dtype in zip(places, writer.finish.cells, strict=True)]
+        writer.write(code.load(code.at(source, c), lanes=LANES), at, channel, mask)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.machine import machine
 from runtime.kernels.cpu.winograd_transforms import Transform
 
 SIDE = 4
@@ -74,6 +75,14 @@ class Tiles(NamedTuple):
     count: Number
 
 
+class Channels(NamedTuple):
+    """Those that are worked on together; where they are ragged the last vector is not full."""
+
+    first: Number
+    count: Number
+    ragged: bool
+
+
 class Planes(NamedTuple):
     """Where they begin, bytes from one to the next, floats from one tile to the next."""
 
@@ -93,6 +102,11 @@ def spread(size: int) -> int:
     return (-(-size // 64) | 1) * 64
 
 
+def even(n: int) -> int:
+    """The rows of register blocks that n rows fill best: the largest such."""
+    return -(-n // -(-n // machine().rows))
+
+
 def records(code: Code, *kinds: Any) -> Iterator[Any]:
     """The table of numbers as the tuples that it was made of."""
     first = 0
@@ -101,58 +115,49 @@ def records(code: Code, *kinds: Any) -> Iterator[Any]:
         first += len(kind._fields)
 
 
-def transform(code: Code, x: Picture, grid: Grid, tiles: Tiles, planes: Planes, side: int, along: Transform, patch: Number) -> None:
-    """Squares of pixels of some tiles to points: along columns, then along rows, and one part at a time, so that sums stay in
-    registers: what is read again comes from the first cache."""
+PARTS = 4
+
+
+def points_of(code: Code, part: Number) -> tuple[Number, Number]:
+    """The points of a part, the first and the one behind the last: 6, 12, 12 and 6 of them."""
+    middle = code.mul(part, 2 * REACH)
+    return code.max(0, code.sub(middle, REACH)), code.min(POINTS, code.add(middle, REACH))
+
+
+def addresses(code: Code, x: Picture, grid: Grid, tiles: Tiles, side: int, zeros: Number, table: Number) -> None:
+    """Where the side * side pixels of each tile begin; those outside of the picture are zeros."""
     outside = side - SIDE
     with code.loop(0, tiles.count) as t:
         spot = grid.spot(code, code.add(tiles.first, t))
-        corner = Spot(spot.n, code.sub(spot.row, grid.top), code.sub(spot.column, grid.left)) if outside else spot
-        pixels = _square(code, x, corner, side, patch)
-        with code.loop(0, x.channels, LANES) as c:
+        row, column = (code.sub(spot.row, grid.top), code.sub(spot.column, grid.left)) if outside else spot[1:]
+        here = code.at(table, code.mul(t, side * side), "i64")
+        across = [_within(code, code.add(column, j), x.width) for j in range(side)]
+        for i in range(side):
+            there = _within(code, code.add(row, i), x.height)
+            begin = x.at(code, spot.n, code.add(row, i), column)
+            for j in range(side):
+                pixel = code.add(begin, code.mul(x.pixel, j))
+                address = code.b.select(code.both(there, across[j]), pixel, zeros)
+                code.store(address, code.at(here, i * side + j, "i64"))
+
+
+def transform(code: Code, table: Number, channels: Channels, count: Number, planes: Planes, side: int, along: Transform, part: int) -> None:
+    """One part of the points of some tiles: sums stay in registers, and what is made is used before it leaves the cache."""
+    with code.loop(0, count) as t:
+        here = code.at(table, code.mul(t, side * side), "i64")
+        pixels = [code.load(code.at(here, i, "i64"), "i64") for i in range(side * side)]
+        with code.loop(0, channels.count, LANES) as c:
+            place = code.add(channels.first, c)
+            load = partial(_load, code, mask=code.mask(code.sub(channels.count, c), LANES) if channels.ragged else None)
+            columns = [along(code, [load(code.at(pixel, place)) for pixel in pixels[j::side]], part) for j in range(side)]
             target = planes.at(code, 0, t, c)
-            for i, j in product(range(side), range(SIDE)):  # what the next tile adds to this one
-                code.prefetch(code.at(x.at(code, corner.n, code.add(corner.row, i), code.add(corner.column, side + j)), c))
-            point = 0
-            for part in range(4):
-                columns = [
-                    along(code, [code.load(code.at(pixels.at(code, 0, i, j), c), lanes=LANES) for i in range(side)], part)
-                    for j in range(side)
-                ]
-                for row in zip(*columns, strict=True):
-                    for vector in (vector for across in range(4) for vector in along(code, row, across)):
-                        code.store(vector, code.add(target, code.mul(planes.plane, point)))
-                        point += 1
+            rows = [[vector for across in range(PARTS) for vector in along(code, row, across)] for row in zip(*columns, strict=True)]
+            for point, vector in enumerate(vector for row in rows for vector in row):
+                code.store(vector, code.add(target, code.mul(planes.plane, point)))
 
 
-def _square(code: Code, x: Picture, corner: Spot, side: int, patch: Number) -> Picture:
-    """side * side pixels from a corner on, which may lie outside. Where all are there, they are read in place; else, or where
-    channels do not fill vectors, from a copy in `patch` with zeros."""
-    width = code.mul(code.div(code.add(x.channels, LANES - 1), LANES), LANES)
-    inside = code.both(
-        code.compare(">=", corner.row, 0),
-        code.compare(">=", corner.column, 0),
-        code.compare("<=", code.add(corner.row, side), x.height),
-        code.compare("<=", code.add(corner.column, side), x.width),
-        code.compare("==", x.channels, width),
-    )
-    copy = Picture(patch, 0, code.mul(width, 4 * side), code.mul(width, 4), side, side, width)
-    with code.when(code.b.not_(inside)):
-        _copy(code, x, corner, copy)
-    there = (x.at(code, *corner), *x[1:])
-    return Picture(*(code.b.select(inside, code.whole(a), code.whole(b)) for a, b in zip(there, copy, strict=True)))
-
-
-def _copy(code: Code, x: Picture, corner: Spot, patch: Picture) -> None:
-    with code.loop(0, patch.height) as i, code.loop(0, patch.width) as j:
-        row, column = code.add(corner.row, i), code.add(corner.column, j)
-        there = code.both(_within(code, row, x.height), _within(code, column, x.width))
-        count = code.b.select(there, x.channels, code.whole(0))
-        target = patch.at(code, 0, i, j)
-        source = code.b.select(there, x.at(code, corner.n, row, column), target)  # a masked load from nowhere is correct, and slow
-        with code.loop(0, patch.channels, LANES) as c:
-            mask = code.mask(code.sub(count, c), LANES)
-            code.store(code.load_masked(code.at(source, c), mask), code.at(target, c))
+def _load(code: Code, address: Number, mask: Any) -> Any:
+    return code.load(address, lanes=LANES) if mask is None else code.load_masked(address, mask)
 
 
 def _within(code: Code, place: Number, size: Number) -> Number:
