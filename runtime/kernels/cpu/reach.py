@@ -61,14 +61,15 @@ def direct(window: Axis, size: int, source: int) -> Reach:
 
 @lru_cache(1024)
 def adjoint(window: Axis, size: int, source: int) -> Reach:
-    """Cell i is tap t of source cell (i + low - t * dilation) / stride, where that is whole."""
+    """Cell i is tap t of source cell (i + low - t * dilation) / stride, where that is whole. The last tap comes first, so that
+    source cells follow one another as they do directly: with stride 1 both ways are one kernel."""
     common = gcd(window.stride, window.dilation)
     meetings = []
     for i in range(size):
-        offsets = ((t, i + window.low - t * window.dilation) for t in range(window.kernel))
+        offsets = ((t, i + window.low - t * window.dilation) for t in reversed(range(window.kernel)))
         met = [(t, at // window.stride) for t, at in offsets if at % window.stride == 0 and 0 <= at < source * window.stride]
         meetings.append(Meeting(i, met[0][0], len(met), met[0][1]) if met else Meeting(i, 0, 0, 0))
-    return Reach(tuple(meetings), window.stride // common, -window.dilation // common, window.stride, 1)
+    return Reach(tuple(meetings), -window.stride // common, window.dilation // common, window.stride, 1)
 
 
 @lru_cache(1024)
