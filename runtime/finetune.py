@@ -36,7 +36,7 @@ class Matched:
 
 def load(session: Session, weights: str, fresh: Sequence[str] = ()) -> Matched:
     """From a file, or the best weights of a run. `fresh` are names of layers, or their beginnings."""
-    file = _file(weights)
+    file = file_of(weights)
     found, _ = checkpoint.read(file)
     wanted = {state.parameter: state for state in session.plan.states.values() if state.segment in WEIGHTS}
     anew = [name for name in wanted if any(f"{name}.".startswith(f"{layer}.") for layer in fresh)]
@@ -48,7 +48,8 @@ def load(session: Session, weights: str, fresh: Sequence[str] = ()) -> Matched:
     return Matched(file, taken, anew, unused)
 
 
-def _file(weights: str) -> Path:
+def file_of(weights: str) -> Path:
+    """A file, or the best weights of a run."""
     path = Path(weights)
     if path.suffix.lower() in PICKLES:
         raise CheckpointError(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from runtime.arrays import Array
 from runtime.data.feeder import Feeder
+from runtime.panel import answers
 from runtime.png import png, shown, tiled
 from runtime.session import Session
+from runtime.tally import CHOICE, Choices
 
 MOST = 10_000
 """Pictures that are looked at."""
@@ -47,12 +48,12 @@ def review(session: Session, test: Feeder) -> Review:
     output, classes = _choosing(session)
     if not output:
         return Review(0, [], [], filters(session))
-    confusion = np.zeros((classes, classes), np.int64)
+    counted = Choices(classes)
     worst: list[tuple[float, int, Mistake]] = []
     for places, (inputs, targets) in test.batches(session.plan.batch, np.arange(count)):
-        shares = _softmax(_scores(session, inputs, output))
+        shares = answers(session, {output: CHOICE}, inputs)[output]
         labels, called = targets[output], shares.argmax(axis=1)
-        np.add.at(confusion, (labels, called), 1)
+        counted.add(shares, labels)
         for row in np.flatnonzero(labels != called):
             label, other = int(labels[row]), int(called[row])
             right = float(shares[row, label])
@@ -61,7 +62,7 @@ def review(session: Session, test: Feeder) -> Review:
             picture = _picture(next(iter(inputs.values()))[row])
             mistake = Mistake(right, int(places[row]), label, other, float(shares[row, other]), picture)
             (heapq.heappush if len(worst) < WORST else heapq.heappushpop)(worst, (-right, -mistake.place, mistake))
-    return Review(count, confusion.tolist(), sorted(mistake for *_, mistake in worst), filters(session))
+    return Review(count, counted.confusion.tolist(), sorted(mistake for *_, mistake in worst), filters(session))
 
 
 def filters(session: Session) -> bytes:
@@ -80,17 +81,6 @@ def _choosing(session: Session) -> tuple[str, int]:
         if value.dtype == "i32" and value.elements == value.shape[0]:
             return name.partition(".")[2], classes
     return "", 0
-
-
-def _scores(session: Session, inputs: Any, output: str) -> Array:
-    found: Any = session.run(inputs)
-    return np.asarray(found[output] if isinstance(found, dict) else found, np.float64)
-
-
-def _softmax(scores: Array) -> Array:
-    shares: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _picture(values: Array) -> bytes:

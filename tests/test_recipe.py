@@ -40,7 +40,7 @@ FAMILIES = {
         "digits fashion_mini mnist fashion_mnist cifar10 cifar100 imagenet folder idx npz csv jsonl shards signals synthetic",
     ),
     "augmentations": (AUGMENTATIONS, "affine crop random_resized_crop flip color_jitter erasing mixup cutmix"),
-    "views": (VIEWS, "ten_crop"),
+    "views": (VIEWS, "ten_crop flip"),
     "normalizations": (NORMALIZATIONS, "auto channels"),
     "initialisers": (INITIALISERS, "constant normal uniform xavier he orthogonal bilinear"),
 }

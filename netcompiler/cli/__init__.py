@@ -18,7 +18,7 @@ VERBS = {
     "lr": "the learning rate over the time of training, drawn",
     "runs": "the runs that are there, or some of them side by side",
     "report": "a run as one page: curves, mistakes, filters, layers, settings",
-    "eval": "measure the weights of a run again",
+    "eval": "measure the weights of a run again, or of several that vote",
     "bench": "how fast a net is, alone or beside PyTorch",
     "profile": "where the time of a net goes, layer by layer",
     "gradcheck": "gradients against central differences",

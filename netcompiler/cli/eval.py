@@ -1,21 +1,29 @@
-"""netc eval: the best weights of a run, measured again."""
+"""netc eval: the weights of a run, of several that vote, or of a file, measured on pictures that they were not trained on."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
-from netcompiler.cli.opening import Faulty, one_thread, reopened
-from netcompiler.cli.target import begun
-from netcompiler.targets import AUTO
+from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
+from netcompiler.cli.judging import Judged, member, of_run, of_spec
+from netcompiler.cli.measurement import as_text
+from netcompiler.cli.opening import Faulty, one_thread
+from netcompiler.targets import AUTO, TARGETS
+
+if TYPE_CHECKING:
+    from runtime.metrics import Figures
+    from runtime.panel import Member
+
+VIEWS = {"ten-crop": "ten_crop", "flip": "flip", "none": ""}
+"""--tta as the recipe's test_time says it."""
 
 
 def main(words: Sequence[str]) -> int:
-    parser = arguments.Parser("eval", "The loss and the metrics of a run's best weights, on its validation pictures or on other data.")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, such as runs/lenet-1, or its name")
-    parser.add_argument("--data", metavar="KIND|PATH", help="measure on this instead, as in `netc train`")
-    args = parser.parse_args(words)
+    args = _parser().parse_args(words)
     one_thread()
     from runtime.checkpoint import CheckpointError
     from runtime.data.faults import DataError
@@ -23,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     from runtime.session import InputError
 
     try:
-        return _evaluate(args.run, args.data)
+        return _evaluate(args)
     except Faulty as faulty:
         remarks.write(faulty.found)
         return FAULTY
@@ -34,31 +42,66 @@ def main(words: Sequence[str]) -> int:
         return FAULTY
 
 
-def _evaluate(name: str, data: str | None) -> int:
-    from netcompiler.cli.progress import figure
-    from runtime import checkpoint
-    from runtime.data.prepare import to_test
-    from runtime.runs import find
-    from runtime.trainer import evaluate
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(
+        "eval", "The loss and the metrics of a run's best weights, on its validation pictures or on other data. Several runs vote."
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, such as runs/lenet-1, or its name; with --weights a spec")
+    parser.add_argument("--weights", metavar="FILE|RUN", help="measure a spec with these: safetensors with PyTorch's names")
+    parser.add_argument("--data", metavar="KIND|PATH", help="measure on this instead, as in `netc train`")
+    parser.add_settings()
+    parser.add_argument(
+        "--tta", choices=tuple(VIEWS), help="views of each picture that vote; default: what the recipe says under test_time"
+    )
+    parser.add_argument("--target", choices=(AUTO, *TARGETS), help="what runs it; default: what the run was trained on")
+    parser.add_argument("--json", action="store_true", help="all of it as JSON, the confusion of all classes included")
+    return parser
 
-    run = find(name)
-    summary = run.summary()
-    opened = reopened(run.folder, summary, data)
-    tensors, scales = checkpoint.load(run.weights())
-    plan = opened.plan(summary.get("target", AUTO))
-    session = begun(plan, opened.recipe.seed)
-    session.load(tensors)
-    session.normalize(scales)
-    test = to_test(plan, opened.recipe, opened.fields(), scales)
-    found = evaluate(session, test)
-    print(f"{run.weights()}, {len(test):,} pictures")
-    print("\n".join(f"  {figure_name:<6} {figure(figure_name, value)}" for figure_name, value in found.items()))
-    if data is None:
-        print(_compared(found, summary["best"]))
+
+def _evaluate(args: argparse.Namespace) -> int:
+    judged = list(_judged(args))
+    recipe = judged[0].opened.recipe
+    view = VIEWS[args.tta] if args.tta else recipe.test_time.kind if recipe.test_time else ""
+    members, names = zip(*(member(each, view, other=args.data is not None) for each in judged), strict=True)
+    measurement = {**_measured(members, view), "views": view or None, "names": list(names[0])}
+    if args.json:
+        print(json.dumps(measurement, ensure_ascii=False))
+        return FINE
+    recorded = "" if args.data or args.set or args.weights or len(members) > 1 or view else _compared(measurement["figures"], judged[0])
+    print("\n".join(as_text(measurement, recorded, terminal.width(sys.stdout), terminal.style(sys.stdout))))
+    if left_out := members[0].test.faults:
+        print(f"netc: {left_out}", file=sys.stderr)
     return FINE
 
 
-def _compared(found: dict[str, float], recorded: dict[str, float] | None) -> str:
+def _judged(args: argparse.Namespace) -> list[Judged]:
+    if args.weights is None:
+        return [of_run(name, args.data, args.set, args.target) for name in args.runs]
+    if len(args.runs) > 1:
+        raise Refusal("--weights goes with one spec; runs vote by their names alone: netc eval RUN RUN")
+    return [of_spec(args.runs[0], args.weights, args.data, args.set, args.target)]
+
+
+def _measured(members: Sequence[Member], view: str) -> dict[str, Any]:
+    """By output; of a single net in a single view also the loss and the metrics as training measures them."""
+    from runtime.panel import measured
+    from runtime.trainer import evaluate
+
+    tallies = measured(members, view)
+    single = len(members) == 1 and not view
+    several = len(tallies) > 1
+    voted = {f"{name}.{key}" if several else key: value for name, each in tallies.items() for key, value in each.figures().items()}
+    recorded: Figures = evaluate(members[0].session, members[0].test) if single else {}
+    return {
+        "weights": [each.name for each in members],
+        "pictures": len(members[0].test),
+        "figures": {**recorded, **{name: value for name, value in voted.items() if name not in recorded}},
+        "outputs": {name: found for name, each in tallies.items() if (found := each.details())},
+    }
+
+
+def _compared(found: Mapping[str, float], judged: Judged) -> str:
+    recorded = judged.summary["best"]
     if recorded is None:
         return "training was ended before its first validation, and recorded nothing to compare with"
     if all(found.get(name) == value for name, value in recorded.items() if name != "epoch"):

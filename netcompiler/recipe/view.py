@@ -10,3 +10,10 @@ class TenCrop(Views):
 
     example = "test_time: ten_crop"
     count = 10
+
+
+class Flip(Views):
+    """The picture and its mirror image vote by averaged probabilities."""
+
+    example = "test_time: flip"
+    count = 2

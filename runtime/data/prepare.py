@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from netcompiler.plan import Plan
@@ -38,7 +38,7 @@ def prepare(plan: Plan, recipe: Recipe, fields: Mapping[str, str], threads: int 
     sets = _read(plan, recipe, fields, faults)
     train, test = _split(sets, _share(recipe), recipe.seed)
     readers = [_fitted(plan, recipe, rows, fields) for rows in (train, test)]
-    first = next(name for name in fields if name.startswith(INPUT))
+    first = _first(fields)
     found = scale(recipe.normalize, readers[0][first], train.picked)
     scales, room = {first: found} if found else {}, resident.room() // 2
     feeders = [
@@ -48,13 +48,22 @@ def prepare(plan: Plan, recipe: Recipe, fields: Mapping[str, str], threads: int 
     return Material(feeders[0], feeders[1], _shape(train.fields[fields[first]]), sets.classes, faults)
 
 
-def to_test(plan: Plan, recipe: Recipe, fields: Mapping[str, str], scales: Mapping[str, Scale], threads: int | None = None) -> Feeder:
-    """What training validates on; of data that sets nothing apart, all of it."""
+class Tested(NamedTuple):
+    test: Feeder
+    classes: tuple[str, ...]
+
+
+def to_test(
+    plan: Plan, recipe: Recipe, fields: Mapping[str, str], scales: Mapping[str, Scale], other: bool = False, sides: Sequence[int] = ()
+) -> Tested:
+    """What training validates on; of `other` data than training's the part that is for testing, or all of it.
+
+    With `sides` the first input is read larger than the net takes it."""
     faults = Faults(recipe.on_bad_data)
     sets = _read(plan, recipe, fields, faults)
-    share = _share(recipe)
+    share = 0 if other else _share(recipe)
     test = _split(sets, share, recipe.seed)[1] if share or sets.test else sets.train
-    return Feeder(test, _fitted(plan, recipe, test, fields), scales, faults, cores() if threads is None else threads)
+    return Tested(Feeder(test, _fitted(plan, recipe, test, fields, sides), scales, faults, cores()), sets.classes)
 
 
 def cores() -> int:
@@ -66,8 +75,17 @@ def _share(recipe: Recipe) -> float:
     return recipe.validation.share if recipe.validation else 0
 
 
-def _fitted(plan: Plan, recipe: Recipe, rows: Rows, fields: Mapping[str, str]) -> dict[str, Fitted]:
-    return fitted(rows, fields, wanted(plan), getattr(recipe.data, "resize", None))
+def _fitted(plan: Plan, recipe: Recipe, rows: Rows, fields: Mapping[str, str], sides: Sequence[int] = ()) -> dict[str, Fitted]:
+    wants = wanted(plan)
+    first = _first(fields)
+    if sides:
+        wants[first] = wants[first]._replace(shape=(*wants[first].shape[:1], *sides))
+    return fitted(rows, fields, wants, getattr(recipe.data, "resize", None))
+
+
+def _first(fields: Mapping[str, str]) -> str:
+    """The input that augmentation and normalization are about."""
+    return next(name for name in fields if name.startswith(INPUT))
 
 
 def _read(plan: Plan, recipe: Recipe, fields: Mapping[str, str], faults: Faults) -> Sets:
