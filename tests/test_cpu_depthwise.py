@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compiled import GAP, close, expected, normal, results
+from compiled import GAP, Room, close, expected, normal, results, spaced
 from oracle import WINDOWS, sizes
 
 import netcompiler
 from netcompiler.plan import Axis
+from netcompiler.scalar import Expr, compare, operand, relu, select, wrap
+from runtime.kernels.cpu import KERNELS
 from runtime.kernels.cpu import depthwise as kernels
+from runtime.kernels.cpu.driver import Table
+from runtime.kernels.cpu.finish import Behind
 
 MOBILE = {
     "stride 1": ((6, 13), (Axis(3, 1, 1, 1), Axis(3, 1, 1, 1))),
@@ -49,10 +53,37 @@ def _all_three(sides: tuple[int, ...], window: tuple[Axis, ...], c: int, m: int,
         close(answer, expected(op, types, *operands, **how, **more)[0])
 
 
+A, B, C, D = map(operand, range(4))
+
+
+@pytest.mark.parametrize("lanes", [16, 4])
+@pytest.mark.parametrize(("c", "m"), [(37, 1), (5, 2), (6, 3), (2, 20)])
+@pytest.mark.parametrize("exprs", [(relu(A * D + B),), (select(compare("gt", C, wrap(0)), A, wrap(0)), compare("lt", A, B))])
+def test_the_map_behind_them(exprs: tuple[Expr, ...], c: int, m: int, lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operands are the convolution, numbers for each channel, for each cell, and a single one."""
+    monkeypatch.setattr(kernels, "LANES", lanes)
+    sides, window = MOBILE["stride 2"]
+    x, w, dy = normal(2, *sides, c), normal(c * m, 3, 3, 1), normal(2, *sizes(window, sides), c * m)
+    for op, shape, read, size in (("conv", dy.shape, x, {}), ("conv_dx", x.shape, dy, {"size": sides})):
+        how: dict[str, Any] = {"window": window, "groups": c, **size}
+        channel, cell, one = normal(shape[-1]), spaced(normal(*shape), GAP), normal(1)
+        rooms = [Room(shape, dtype, GAP) for dtype in (np.float32, np.bool_)[: len(exprs)]]
+        behind = Behind(exprs, [room.array for room in rooms], [None, channel, cell, one])
+        Table(list(KERNELS[f"{op}_depthwise"](rooms[0].array, read, w, behind=behind, **how)), 2)()
+        [plain] = results(f"{op}_depthwise", [(shape, np.float32)], read, w, **how)
+        wanted = expected(
+            "map", [(shape, room.array.dtype) for room in rooms], plain, channel, cell, one, exprs=exprs, shape=shape, dtype="f32"
+        )
+        for room, answer in zip(rooms, wanted, strict=True):
+            close(room.content().astype(np.float32), answer.astype(np.float32))
+
+
 def test_mobilenet_takes_them() -> None:
     plan = netcompiler.compile("mobilenet", mode="train", batch=2, target="cpu")
-    convolutions = [i for i in plan.programs["step"] if i.op.startswith("conv") and i.attributes["groups"] > 1]
-    assert {i.op for i in convolutions} == {"conv", "conv_dx", "conv_dw"}
+    cores = [(i, i.core) for program in plan.programs.values() for i in program if i.core.op.startswith("conv")]
+    convolutions = [i for i, core in cores if core.attributes["groups"] > 1]
+    assert {i.core.op for i in convolutions} == {"conv", "conv_dx", "conv_dw"}
+    assert any(i.op == "fused" for i in convolutions)
     assert {i.algorithm for i in convolutions} == {"depthwise"}
 
 

@@ -48,7 +48,7 @@ def not_in_bands(instruction: Instruction) -> Reason:
     return not_single(instruction) or ("" if x.shape[-1] <= FEW else f"more than {FEW} channels")
 
 
-DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
+DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, finishes=op != "conv_dw", speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
 
 CONVOLUTIONS = {
     "conv": (

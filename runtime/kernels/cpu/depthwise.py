@@ -17,10 +17,11 @@ from netcompiler.plan import Axis
 from runtime.arrays import Array
 from runtime.kernels.cpu.code import I32, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.frame import Frame, Part, by_tap, framed, numbers, part
-from runtime.kernels.cpu.reach import adjoint
+from runtime.kernels.cpu.finish import Behind, Finish, Finishing, Writer, plain
+from runtime.kernels.cpu.frame import Frame, Look, Part, by_tap, framed, numbers, part
+from runtime.kernels.cpu.reach import adjoint, direct
 from runtime.kernels.cpu.strips import Strip, strips
-from runtime.kernels.cpu.walk import WORD, Kind, Place, Walk
+from runtime.kernels.cpu.walk import RESULT, SOURCE, WORD, Kind, Place, Walk
 
 Window = Sequence[Axis]
 BLOCKS = ((4, 2), (1, 4))
@@ -35,22 +36,19 @@ MOST_SLICES, SUMS = 32, 1 << 18
 WEIGHTS = Kind("f32", tapped=True)
 
 
-def conv_depthwise(y: Array, x: Array, w: Array, *, window: Window, groups: int) -> Iterator[Step]:
-    m = len(w) // groups
-    packed = _tiled(w, m)
-    parts = [part(y), part(x), _weights(packed[0], y.ndim, window)]
-    frame = framed(y.shape, x.shape, _sides(window), window, parts, whole=True)
+def conv_depthwise(y: Array, x: Array, w: Array, *, window: Window, groups: int, behind: Behind | None = None) -> Iterator[Step]:
+    packed = _tiled(w, len(w) // groups)
     yield _packing(packed, w)
-    yield _step((_conv, frame.counts, _ratio(frame), 1, m, _lanes(m)), frame, parts, _work(y, w), packed)
+    yield _convolution(Finishing(behind or plain(y)), y.shape, x, packed, window, direct, (1, len(w) // groups))
 
 
-def conv_dx_depthwise(x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int]) -> Iterator[Step]:
-    m = len(w) // groups
-    packed = _tiled(w, m)
-    parts = [part(x), part(y), _weights(packed[0], y.ndim, window)]
-    frame = framed((*x.shape[:-1], len(w)), y.shape, _sides(window), window, parts, look=adjoint, whole=True)
+def conv_dx_depthwise(
+    x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int], behind: Behind | None = None
+) -> Iterator[Step]:
+    packed = _tiled(w, len(w) // groups)
     yield _packing(packed, w)
-    yield _step((_conv, frame.counts, _ratio(frame), m, 1, _lanes(m)), frame, parts, _work(y, w), packed)
+    shape = (*x.shape[:-1], len(w))
+    yield _convolution(Finishing(behind or plain(x)), shape, y, packed, window, adjoint, (len(w) // groups, 1))
 
 
 def conv_dw_depthwise(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
@@ -101,10 +99,17 @@ def _packing(packed: Array, w: Array) -> Step:
     return Step((_packed,), [packed.ctypes.data, w.ctypes.data, w.strides[0], w.strides[-2], len(w), taps, tile], tiles * taps, 1)
 
 
-def _step(kernel: tuple[object, ...], frame: Frame, parts: Sequence[Part], work: int, packed: Array) -> Step:
+def _convolution(
+    finishing: Finishing, shape: Sequence[int], x: Array, packed: Array, window: Window, look: Look, shares: tuple[int, int]
+) -> Step:
+    """The result has this shape before cells are summed up; so many are one cell of the result, and so many one of x."""
+    parts = [*map(part, finishing.cells), part(x), _weights(packed[0], x.ndim, window)]
+    frame = framed(shape, x.shape, _sides(window), window, parts, look=look, whole=True)
     args, tables = numbers(frame, parts)
+    kernel = (_conv, frame.counts, _ratio(frame), *shares, finishing.structure, _lanes(max(shares)))
+    chunks = max(1, min(MOST_CHUNKS, prod(shape) * packed.shape[1] // CHUNK))
     scratch = packed.shape[1] * len(parts) * WORD
-    return Step(kernel, [*args, packed[0].nbytes], frame.rows, max(1, min(MOST_CHUNKS, work // CHUNK)), scratch, (*tables, packed))
+    return Step(kernel, [*args, packed[0].nbytes, *finishing.numbers], frame.rows, chunks, scratch, (*tables, packed))
 
 
 def _packed(code: Code) -> None:
@@ -116,25 +121,29 @@ def _packed(code: Code) -> None:
             code.store(weight, code.at(packed, code.add(code.mul(line, tile), cell)))
 
 
-def _conv(code: Code, counts: Sequence[int], ratio: int, fold: int, spread: int, lanes: int) -> None:
+def _conv(code: Code, counts: Sequence[int], ratio: int, fold: int, spread: int, finish: Finish, lanes: int) -> None:
     """Both ways: y from x, and the gradient of x from that of y."""
+    results = range(len(finish.cells))
+    x_part, w_part = len(results), len(results) + 1
 
     def body(place: Place) -> None:
         with place.lines(place.zeros()) as line:
-            line.next, x = line.values, _Cells(code, place, line.i, ratio, spread)
+            line.next, x = line.values, _Cells(code, place, line.i, x_part, ratio, spread)
             for tap in range(place.taps):
-                weights = [place.strip.load(code, place.tap(line.i, 2, tap, 0, vector)) for vector in range(place.vectors)]
+                weights = [place.strip.load(code, place.tap(line.i, w_part, tap, 0, vector)) for vector in range(place.vectors)]
                 line.next = [
                     code.fma(x.met(tap, pixel, vector), weights[vector], old)
                     for old, (pixel, vector) in zip(line.next, place.spots, strict=True)
                 ]
-        for value, spot in zip(line.result, place.spots, strict=True):
-            strip = _shared(code, place.strip, fold)
-            strip.store(code, _folded(code, value, fold), place.at(0, *spot))
+        for value, (pixel, vector) in zip(line.result, place.spots, strict=True):
+            channel = code.div(code.add(place.cell, vector * lanes), fold)
+            at = [place.at(part, pixel, vector) for part in results]
+            writer.write(_folded(code, value, fold), at, channel, _shared(code, place.strip, fold).mask)
 
-    kinds = (Kind("f32", share=fold), Kind("f32", source=True, tapped=True, share=spread), WEIGHTS)
-    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes)
-    walk.tiles[2] = code.arg(walk.arguments)
+    kinds = [*(Kind(dtype, share=fold) for dtype in finish.cells), SOURCE._replace(share=spread), WEIGHTS]
+    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes, together=True)
+    walk.tiles[w_part] = code.arg(walk.arguments)
+    writer = Writer(code, finish, walk.arguments + 1, lanes // fold)
     walk.rows(code.lo, code.hi)
 
 
@@ -144,7 +153,7 @@ def _conv_dw(code: Code, counts: Sequence[int], ratio: int, spread: int, lanes: 
     def body(place: Place) -> None:
         dy = [place.strip.load(code, place.at(0, *spot)) for spot in place.spots]
         with place.lines([]) as line:
-            x = _Cells(code, place, line.i, ratio, spread)
+            x = _Cells(code, place, line.i, 1, ratio, spread)
             for tap in range(place.taps):
                 for vector in range(place.vectors):
                     at = place.tap(line.i, 2, tap, 0, vector)
@@ -154,8 +163,8 @@ def _conv_dw(code: Code, counts: Sequence[int], ratio: int, spread: int, lanes: 
                             total = code.fma(x.met(tap, pixel, vector), one, total)
                     place.strip.store(code, total, at)
 
-    kinds = (Kind("f32"), Kind("f32", source=True, tapped=True, share=spread), WEIGHTS)
-    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes)
+    kinds = (RESULT, SOURCE._replace(share=spread), WEIGHTS)
+    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes, together=spread > 1)
     walk.tiles[2], size, slices, rows = (code.arg(walk.arguments + i) for i in range(4))
     with code.loop(code.lo, code.hi) as number:
         walk.shifts[2] = code.mul(code.mul(number, size), 4)
@@ -188,14 +197,14 @@ def _cleared(code: Code, address: Number, size: Number, lanes: int) -> None:
 class _Cells:
     """Cells of x in a line: pixels and taps that meet the same ones read them once."""
 
-    def __init__(self, code: Code, place: Place, line: ir.Value, ratio: int, spread: int) -> None:
-        self.code, self.place, self.line, self.ratio, self.spread = code, place, line, ratio, spread
+    def __init__(self, code: Code, place: Place, line: ir.Value, part: int, ratio: int, spread: int) -> None:
+        self.code, self.place, self.line, self.part, self.ratio, self.spread = code, place, line, part, ratio, spread
         self.known: dict[tuple[int, int, int], ir.Value] = {}
 
     def met(self, tap: int, pixel: int, vector: int) -> ir.Value:
         key = (tap + pixel * self.ratio, 0, vector) if self.ratio else (tap, pixel, vector)
         if key not in self.known:
-            self.known[key] = self._read(self.place.tap(self.line, 1, *key))
+            self.known[key] = self._read(self.place.tap(self.line, self.part, *key))
         return self.known[key]
 
     def _read(self, address: Number) -> ir.Value:

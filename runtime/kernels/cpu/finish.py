@@ -67,8 +67,8 @@ def _kind(x: Array | None, shape: Sequence[int]) -> str:
 class Writer:
     """Writes the map in a kernel whose table has, from `first` on, the numbers of a Finishing."""
 
-    def __init__(self, code: Code, finish: Finish, first: int) -> None:
-        self.code, self.finish = code, finish
+    def __init__(self, code: Code, finish: Finish, first: int, lanes: int = LANES) -> None:
+        self.code, self.finish, self.lanes = code, finish, lanes
         others = [i for i, (kind, _) in enumerate(finish.operands) if kind in (CHANNEL, ONE)]
         self.others = {i: code.arg(first + number) for number, i in enumerate(others)}
         self.literals = [self._literal(code.arg(first + len(others) + i)) for i in range(finish.literals)]
@@ -76,7 +76,7 @@ class Writer:
     def _literal(self, bits: ir.Value) -> ir.Value:
         with self.code.at_entry():
             number = self.code.b.fptrunc(self.code.b.bitcast(bits, ir.DoubleType()), ir.FloatType())
-            return self.code.splat(number, LANES)
+            return self.code.splat(number, self.lanes)
 
     def expect(self, cells: Sequence[Sequence[Number]], own: Number, columns: int) -> None:
         """Asks for the memory of a block before its sums are made: else writing it would wait for it."""
@@ -106,7 +106,7 @@ class Writer:
         def leaf(e: Expr) -> Typed:
             return operands[e.leaf] if e.leaf < len(operands) else (self.literals[e.leaf - len(operands)], "f32")
 
-        computation = Computation(self.code, leaf, LANES)
+        computation = Computation(self.code, leaf, self.lanes)
         values = [computation.stored(expr, dtype) for expr, dtype in zip(self.finish.exprs, self.finish.results, strict=True)]
         for value, address in zip(values, cells, strict=False):
             if mask is None:
@@ -119,9 +119,9 @@ class Writer:
         if kind == SUM:
             return sums, dtype
         if kind == ONE:
-            return register(self.code, self.code.splat(self.code.load(self.others[i], dtype), LANES), dtype)
+            return register(self.code, self.code.splat(self.code.load(self.others[i], dtype), self.lanes), dtype)
         address = next(cells) if kind == CELL else self.code.at(self.others[i], channel, dtype)
         return register(self.code, self._load(address, dtype, mask), dtype)
 
     def _load(self, address: Number, dtype: str, mask: ir.Value | None) -> ir.Value:
-        return self.code.load(address, dtype, LANES) if mask is None else self.code.load_masked(address, mask, dtype)
+        return self.code.load(address, dtype, self.lanes) if mask is None else self.code.load_masked(address, mask, dtype)

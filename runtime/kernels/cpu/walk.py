@@ -68,8 +68,11 @@ class Walk:
     """Whether the cells of a block of pixels fill one vector."""
     reached: dict[tuple[int, int], Number] = field(default_factory=dict)
 
+    together: bool = False
+    """Whether all vectors have all lanes, so that some are masked."""
+
     def __post_init__(self) -> None:
-        self.together = any(kind.share > 1 for kind in self.kinds)
+        self.origin: Number = 0
         self.wide = max(self.counts) > MOST
         self.steps = [[self._step(part, side) for part in range(len(self.kinds))] for side in range(SIDES)]
 
@@ -126,6 +129,7 @@ class Walk:
             number = code.div(cell, self.tile)
             moves = (self.tiles.get(part, self.tile // kind.share * kind.bytes) for part, kind in enumerate(self.kinds))
             here = [code.add(base, code.mul(number, move)) for base, move in zip(bases, moves, strict=True)]
+            self.origin = cell
             return self._pixels(here, pixels, code.min(code.sub(cells, cell), self.tile), taps)
 
     def _pixels(self, bases: Sequence[Number], pixels: Number, cells: Number, taps: int) -> None:
@@ -215,6 +219,7 @@ class Place:
 
     def __init__(self, walk: Walk, bases: Sequence[Number], cell: Number, taps: int, pixels: int, vectors: int, strip: Strip) -> None:
         self.walk = walk
+        self.cell = walk.code.add(walk.origin, cell)
         self.taps = taps
         self.pixels = pixels
         self.strip = strip
