@@ -191,14 +191,25 @@ def test_a_result_may_lie_in_an_operands_place() -> None:
     np.testing.assert_array_equal(b, wanted[1])
 
 
-def test_sums_of_many() -> None:
-    """So many operands need no code of their own, however large; nor do maps of few elements."""
-    for shape in ((20, 41, 24), (3, 20_001)):
-        xs = [normal(*shape, seed=i) for i in range(15)]
-        exprs = (sum(map(operand, range(1, 15)), A), sum((literal(i) * operand(i) for i in range(1, 15)), A))
-        answers, wanted = mapped(exprs, *xs, gap=GAP, into=(F32, F32))
-        for one, other in zip(answers, wanted, strict=True):
-            close(one, other, 1e-6)
+@pytest.mark.parametrize("count", [9, 12, 15, 23])
+@pytest.mark.parametrize("shape", [(20, 41, 24), (3, 20_001)])
+def test_sums_of_many(shape: tuple[int, ...], count: int) -> None:
+    xs = [normal(*shape, seed=i) for i in range(count)]
+    total = sum(map(operand, range(1, count)), A)
+    for expr in (total, 2 * (total + relu(A)), B * C + total):
+        [y], [wanted] = mapped((expr,), *xs, gap=GAP)
+        close(y, wanted, 1e-6)
+
+
+@pytest.mark.parametrize("place", [0, 5, 14])
+def test_sums_of_many_in_place(place: int) -> None:
+    """The operand whose place the result takes is read before that is written."""
+    total = sum(map(operand, range(1, 15)), A)
+    for expr in (total, total + relu(operand(place))):
+        xs = [normal(20, 41, 24, seed=i) for i in range(15)]
+        [wanted] = expected("map", [(xs[0].shape, F32)], *xs, exprs=(expr,), shape=xs[0].shape, dtype="f32")
+        Table(list(cpu.KERNELS["map"](xs[place], *xs, exprs=(expr,), shape=xs[0].shape, dtype="f32")), 2)()
+        close(xs[place], wanted, 1e-6)
 
 
 def test_literals_share_a_kernel() -> None:

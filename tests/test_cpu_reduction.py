@@ -172,9 +172,13 @@ def over(op: str, names: str, x: Value, axes: tuple[int, ...], *more: Value) -> 
 MASKED = mapped("%1", select(compare("gt", A, literal(0.2)), B, literal(0)), X, DY)
 APART = mapped("%2", (A - C) * B, X, MASKED.result, MEAN)
 ROWS = mapped("%1", select(compare("eq", index(3), B), A, literal(0)), X, LABELS)
+SHIFTED = mapped("%1", 2 - A, MEAN, shape=(1, 1, 1, 20))
+LARGER = mapped("%2", A * B, X, SHIFTED.result)
+PLACED = mapped("%1", A * index(0), MEAN, shape=(1, 20))
 REGIONS = {
     "sums side by side": (MASKED, over("sum", "%3", MASKED.result, (0, 1, 2)), APART, over("sum", "%4", APART.result, (0, 1, 2))),
     "of a source and of a map": (over("sum", "%3", X, (0, 1, 2)), MASKED, APART, over("sum", "%4", APART.result, (0, 1, 2))),
+    "with a smaller map": (SHIFTED, LARGER, over("sum", "%3", LARGER.result, (1, 2))),
     "into moments": (MASKED, over("moments", "%3 %4", MASKED.result, (0, 1, 2), VALID)),
     "moments and sums": (
         MASKED,
@@ -211,10 +215,15 @@ def test_regions(case: str, few: int, lanes: int, monkeypatch: pytest.MonkeyPatc
 
 
 OTHERS = {
-    "more comes out": (MASKED, over("sum", "%3", MASKED.result, (0,)), "more comes out of it"),
     "other axes": (over("sum", "%3", X, (0,)), over("sum", "%4", X, (1,)), "different shapes"),
     "other rows": (over("moments", "%3 %4", X, (0,), VALID), over("sum", "%5", X, (0,)), "different shapes"),
     "another op": (over("sum", "%3", X, (0,)), Instruction((MEAN,), "reshape", (MEAN,), {"shape": (20,)}), "reshape inside"),
+    "positions of its own": (
+        PLACED,
+        mapped("%2", A * B, X, PLACED.result),
+        over("sum", "%3", value("%2", X.shape), (1,)),
+        "different shapes",
+    ),
     "apart": (over("moments", "%3 %4", X, (0, 2), VALID), "lie apart"),
 }
 
@@ -222,5 +231,10 @@ OTHERS = {
 @pytest.mark.parametrize("case", OTHERS)
 def test_regions_that_are_no_sweep(case: str) -> None:
     *body, reason = OTHERS[case]
-    made = [v for inner in body for v in inner.results if inner.op != "reshape"]
+    made = [v for inner in body for v in inner.results if inner.op in ("sum", "moments")]
     assert reason in not_swept(region(body, made, ""))
+
+
+def test_a_map_that_others_read_is_no_sweep() -> None:
+    summed = over("sum", "%3", MASKED.result, (0,))
+    assert "more comes out" in not_swept(region((MASKED, summed), [MASKED.result, summed.result], ""))

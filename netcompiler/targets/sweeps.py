@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netcompiler.instructions.op import broadcast
 from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import COSTLY, nodes
 from netcompiler.targets.target import Offer, Reason
@@ -46,18 +47,26 @@ def not_along(instruction: Instruction) -> Reason:
 
 
 def not_swept(instruction: Instruction) -> Reason:
-    """A region is one sweep where its maps have one shape and its reductions the same axes of it."""
+    """A region is one sweep where its reductions have the same axes of one shape, and its maps that shape or a smaller one that is
+    broadcast to it."""
     maps = [inner for inner in instruction.body if inner.op == "map"]
     reductions = [inner for inner in instruction.body if inner.op in REDUCTIONS]
     if len(maps) + len(reductions) < len(instruction.body):
         return f"{next(inner.op for inner in instruction.body if inner.op not in ('map', *REDUCTIONS))} inside"
     if {value for inner in reductions for value in inner.results} != set(instruction.results):
         return "more comes out of it than reductions"
-    shapes = {tuple(inner.attributes["shape"]) for inner in maps} | {inner.operands[0].shape for inner in reductions}
-    ways = {(tuple(inner.attributes["axes"]), inner.operands[1:]) for inner in reductions}
-    if len(shapes) > 1 or len(ways) > 1:
+    shape = reductions[0].operands[0].shape
+    ways = {(inner.operands[0].shape, tuple(inner.attributes["axes"]), inner.operands[1:]) for inner in reductions}
+    if len(ways) > 1 or not all(_spreads(inner, shape) for inner in maps):
         return "its parts have different shapes"
     return next(filter(None, (*map(_not_mapped, maps), *map(not_reduced, reductions))), "")
+
+
+def _spreads(inner: Instruction, shape: tuple[int, ...]) -> bool:
+    """Whether a map may be computed at every position of a shape; positions along its own axes would be others there."""
+    own = tuple(inner.attributes["shape"])
+    positions = any(node.op == "index" for expr in inner.attributes["exprs"] for node in nodes(expr))
+    return own == shape or (not positions and broadcast([own, shape]) == shape)
 
 
 MAP = Offer("map", refuses=not_mapped)

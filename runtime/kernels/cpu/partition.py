@@ -5,9 +5,9 @@ that another step puts together. It is cut by shape alone, so that results are t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from math import prod
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ from runtime.kernels.cpu.sweep import indexes, numbers, structured
 
 WIDE = 1024
 """Columns that are reduced together: their accumulators stay near the processor."""
+NARROW = 8
+"""Vectors: rows that are less wide may lie side by side."""
 LONG = 8192
 """Rows, or vectors of a row, that are added one after the other; more of them would lose digits."""
 MOMENTS = frozenset(("moments", "merge"))
@@ -91,6 +93,34 @@ class Laid(NamedTuple):
 
 
 def reduced(task: Reduction) -> Iterator[Step]:
+    groups = _groups(task)
+    if groups > 1:
+        yield from _by_groups(task, groups)
+    else:
+        yield from _reduced(task)
+
+
+def _groups(task: Reduction) -> int:
+    """How many rows together are whole vectors, where one is narrow and does not end with one, and all lie one behind the other."""
+    *rows, width = task.shape
+    together = LANES // gcd(width, LANES)
+    plain = all(x.shape == task.shape and x.flags.c_contiguous for x in task.operands) and not indexes(task.exprs)
+    apart = task.axes != tuple(range(len(rows))) or not MOMENTS.isdisjoint(task.kinds)
+    return 1 if apart or not plain or width >= NARROW * LANES or prod(rows) % (8 * together) else together
+
+
+def _by_groups(task: Reduction, groups: int) -> Iterator[Step]:
+    """Rows side by side in groups, as wide as a whole number of vectors; then the group."""
+    width = groups * task.shape[-1]
+    read = [x.reshape(-1, width) for x in task.operands]
+    made = [np.empty((groups, task.shape[-1]), np.float32) for _ in task.results]
+    yield from _reduced(replace(task, results=[part.reshape(1, width) for part in made], operands=read, shape=read[0].shape, axes=(0,)))
+    for kind, result, part in zip(task.kinds, task.results, made, strict=True):
+        own = result.reshape(1, -1)
+        yield from _reduced(Reduction((kind,), (operand(0),), [own], [part], part.shape, (0,)))
+
+
+def _reduced(task: Reduction) -> Iterator[Step]:
     laid = _laid(task, task.results)
     parts, length = _cut(task, laid)
     gone = laid.members
@@ -109,7 +139,7 @@ def reduced(task: Reduction) -> Iterator[Step]:
         again, values = ("merge", 2) if kind in MOMENTS else (kind, 1)
         results, read = zip(*islice(rest, values), strict=True)
         exprs = tuple(operand(i) for i in range(values))
-        yield from reduced(Reduction((again,), exprs, results, read, (parts, *shape), axes, task.bound, parts, piece, whole))
+        yield from _reduced(Reduction((again,), exprs, results, read, (parts, *shape), axes, task.bound, parts, piece, whole))
 
 
 def is_line(x: Array, axis: int) -> bool:

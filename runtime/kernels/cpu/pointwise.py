@@ -15,6 +15,7 @@ from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.expression import canonical, weight
 from runtime.kernels.cpu.interpreted import interpreted
 from runtime.kernels.cpu.layout import Layout, collapsed, cost, pieces
+from runtime.kernels.cpu.streams import parted
 from runtime.kernels.cpu.sweep import Place, Run, Structure, Sweep, indexes, numbers, structured
 
 FLAT = 4096
@@ -34,6 +35,12 @@ def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str)
     if few:
         yield few
         return
+    parts = [((part,), into) for part, into in parted(results[0], read, exprs[0])] if len(exprs) == 1 else [(tuple(exprs), read)]
+    for part, into in parts:
+        yield _step(results, into, part, shape)
+
+
+def _step(results: Sequence[Array], read: Sequence[Array], exprs: tuple[Expr, ...], shape: Sequence[int]) -> Step:
     exprs, order, literals = canonical(exprs)
     arrays = (*results, *(read[i] for i in order))
     indexed = indexes(exprs)
@@ -46,7 +53,7 @@ def map(*arrays: Array, exprs: Sequence[Expr], shape: Sequence[int], dtype: str)
         layout = layout.folded(FLAT)
     structure = structured(exprs, arrays, layout, len(results), len(literals))
     rows = prod(layout.sizes[:-1])
-    yield Step(
+    return Step(
         (_map, structure, UNROLL if work < HEAVY else 1, bool(period)),
         [*numbers(arrays, layout, literals), period],
         rows,
