@@ -13,11 +13,12 @@ help: ## list the targets
 
 setup: $(VENV)/installed-core ## the environment in .venv, with .venv/bin/netc
 
-demo: setup ## what netc says about a small net, a layer of a large one, two nets side by side; then trains the small one
+demo: setup ## what netc says about a small net, a layer of a large one, two nets side by side; then trains the small one twice
 	$(BIN)/netc check lenet
 	$(BIN)/netc check resnet:50 --explain layer2.0.conv2
 	$(BIN)/netc diff resnet:50 resnet:50-v1
 	$(BIN)/netc train lenet --data digits --epochs 10 --set train.optimizer.sgd.rate=0.05
+	$(BIN)/netc train lenet --data fashion-mini --epochs 10 --set train.optimizer.sgd.rate=0.05
 
 test: $(VENV)/installed-test ## the whole test suite
 	$(BIN)/python -m pytest -n auto $(PYTEST)
