@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +125,14 @@ def test_a_map_is_computed_behind_the_sums(op: str, shape: str) -> None:
     expected = one.oracle(op) + bias + 0.5 * other
     np.testing.assert_allclose(result, np.maximum(expected, 0), rtol=0, atol=2e-5 * np.abs(expected).max())
     np.testing.assert_array_equal(positive, result > 0)
+
+
+@pytest.mark.parametrize("lanes", ["8", "4"])
+def test_vectors_of_other_machines(lanes: str) -> None:
+    words = [sys.executable, "tests/narrow.py", lanes, __file__, "-k", "(oracle or behind) and (odd or uneven or blocks)"]
+    done = subprocess.run(words, cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+    assert not done.returncode, done.stdout
+    assert " passed" in done.stdout
 
 
 @pytest.mark.parametrize("op", OPS)
