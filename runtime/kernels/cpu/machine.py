@@ -57,7 +57,7 @@ def machine() -> Machine:
     if features.get("avx2") and features.get("fma"):
         return Machine(name, 32, 16, 6, 2, "llvm.x86.sse2.pause")
     if _triple().startswith(("aarch64", "arm64")):
-        return Machine(name, 16, 32, 8, 3)
+        return Machine(name, 16, 32, 6, 4)
     return Machine(name, 16, 16, 6, 2)
 
 
