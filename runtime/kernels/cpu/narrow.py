@@ -16,10 +16,11 @@ from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import I32, LANES, TYPES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.frame import Part, by_tap, part
+from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import adjoint
 from runtime.kernels.cpu.slide import TAP, larger, narrowed, slid, tap_number
 from runtime.kernels.cpu.strips import first
-from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Place, Walk
+from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Walk
 
 Window = Sequence[Axis]
 
