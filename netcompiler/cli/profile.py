@@ -65,7 +65,7 @@ def _measured(args: argparse.Namespace, plan: Plan, chooser: Chooser) -> Profile
         session.step(inputs, targets)
     else:
         session.run(inputs)
-    best = ceilings()
+    best = ceilings(plan.target)
     return Profile(program, chooser, session.timed(program.name, args.runs), best.flops, best.bytes)
 
 
