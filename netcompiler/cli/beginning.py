@@ -60,7 +60,8 @@ def ready(args: argparse.Namespace) -> Ready:
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))
     heading = heading_of(opened, plan.target, material, [*rows, ("into", str(run.folder))])
-    return Ready(opened, material, trainer, run, about(opened, plan.target, keeping), source(opened, plan, material, facts), heading)
+    said = about(opened, plan.target, keeping, material)
+    return Ready(opened, material, trainer, run, said, source(opened, plan, material, facts), heading)
 
 
 def opened_by(args: argparse.Namespace) -> Opened:
@@ -109,7 +110,7 @@ def write_resolved(run: Run, opened: Opened, to: str) -> None:
     run.write(to, expansion.as_text(opened.graph, opened.recipe, opened.settings))
 
 
-def about(opened: Opened, target: str, keeping: Keeping) -> dict[str, Any]:
+def about(opened: Opened, target: str, keeping: Keeping, material: Material) -> dict[str, Any]:
     """What is needed to find the same net again, and what a reader wants to know."""
     return {
         "netc": version(),
@@ -123,6 +124,7 @@ def about(opened: Opened, target: str, keeping: Keeping) -> dict[str, Any]:
         "seed": opened.recipe.seed,
         "parameters": totals(opened.graph).params,
         "data": opened.recipe.data.kind if opened.recipe.data else None,
+        "classes": list(material.classes),
         "keeping": keeping._asdict(),
     }
 

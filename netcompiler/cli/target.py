@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netcompiler.plan import Plan
     from runtime.session import Session
 
-RUN = {"step", "accumulate", "update", "evaluate"}
+RUN = frozenset({"step", "accumulate", "update", "evaluate"})
 
 
 def chosen(name: str, dtype: str = "f32") -> str:
@@ -40,13 +40,13 @@ def _fault() -> str:
     return ""
 
 
-def begun(plan: Plan, seed: int) -> Session:
-    """A session with the programs that training and measuring run; how far they are is said meanwhile."""
+def begun(plan: Plan, seed: int, programs: Set[str] = RUN) -> Session:
+    """A session with programs that will be run: those that training and measuring need; how far they are is said meanwhile."""
     from runtime.session import Session
 
     session = Session(plan, seed)
     with told():
-        for program in RUN & plan.programs.keys():
+        for program in programs & plan.programs.keys():
             session.binding.ready(program)
     return session
 
