@@ -26,8 +26,9 @@ Window = Sequence[Axis]
 
 
 def is_narrow(small: Array, large: Array, axes: Sequence[int], window: Window, back: bool = False) -> bool:
-    """Whether at least two pixels fit into a vector; on the way back every cell belongs to a window."""
-    if len(window) < 2 or list(axes) != list(range(1, large.ndim - 1)) or window[-2] == Axis(1):
+    """Whether at least two pixels fit into a vector; on the way back every cell belongs to a window. Both the windows that stay
+    and the wide pixels must be more than one, or else they are no axes of their own."""
+    if len(window) < 2 or small.shape[-2] < 2 or list(axes) != list(range(1, large.ndim - 1)) or window[-2] == Axis(1):
         return False
     last, cells = window[-1], small.shape[-1]
     side_by_side = last.kernel == last.stride > 1 and last.dilation == 1 and last.low == 0
