@@ -94,7 +94,7 @@ def gradient(w: Array, x: Array, y: Array, low: tuple[int, int]) -> Iterator[Ste
     structure = rows, c % LANES != 0
     yield Step((_gradient, *structure, k % LANES != 0, shares == 1), args, shares * groups[0] * groups[1], 64, scratch, (held, zero))
     if shares > 1:
-        yield Step((_gathered, *structure), args, k, 64, 0, (held,))
+        yield Step((_gathered, *structure), args, k, 16, 0, (held,))
 
 
 SPAN, TILES, ITEMS = 128, 112, 8
