@@ -22,13 +22,13 @@ from netcompiler.passes.lower import MODES, lower
 from netcompiler.passes.memory import memory
 from netcompiler.passes.merge import merge
 from netcompiler.passes.optimise import optimise
-from netcompiler.passes.select import Facts, select
+from netcompiler.passes.select import select
 from netcompiler.passes.simplify import simplify
 from netcompiler.passes.why import Why, silent
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from netcompiler.source import Place, Source
-from netcompiler.targets import AUTO, TARGETS, best
+from netcompiler.targets import AUTO, TARGETS, Chooser, Facts, best
 from netcompiler.tensors import spared
 from netcompiler.verify import verify
 
@@ -59,6 +59,11 @@ class Job:
     def exact(self) -> bool:
         return self.recipe is not None and self.recipe.precision == "exact"
 
+    @property
+    def chooser(self) -> Chooser:
+        """In inference weights are packed once, before everything else."""
+        return Chooser(TARGETS[self.target], self.facts, self.exact, repacks=self.mode != "infer")
+
 
 Stage = tuple[str, Callable[[Plan, Job], Plan]]
 
@@ -70,7 +75,7 @@ STAGES: tuple[Stage, ...] = (
     ("keep", lambda plan, job: keep(plan, job.saving, job.row, job.why)),
     ("fuse", lambda plan, job: fuse(plan, job.why)),
     ("merge", lambda plan, job: merge(plan)),
-    ("select", lambda plan, job: select(plan, job.facts, job.exact)),
+    ("select", lambda plan, job: select(plan, job.chooser, job.why)),
     ("hoist", lambda plan, job: hoist(plan)),
     ("memory", lambda plan, job: memory(plan)),
 )
@@ -162,10 +167,12 @@ def compile(
     dtype: str = "float32",
     settings: Mapping[str, object] | None = None,
     bytes: bool = False,
+    facts: Facts | None = None,
 ) -> Plan:
     """The plan of a spec. Without `batch` it is the recipe's, or 1; where a step accumulates, the plan is for a part of it.
 
-    With `bytes` the pictures are fed as uint8 alone, which is a quarter of the memory."""
+    With `bytes` the pictures are fed as uint8 alone, which is a quarter of the memory. By `facts`, which are measured seconds,
+    kernels are chosen; without them by formula."""
     _known("mode", mode, MODES)
     _known("dtype", dtype, DTYPES)
     _known("target", target, (AUTO, *TARGETS))
@@ -176,7 +183,7 @@ def compile(
     if mode == "train" and loaded.recipe:
         batch = -(-batch // loaded.recipe.accumulate)
     target = best(DTYPES[dtype]) if target == AUTO else target
-    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[dtype], bytes=bytes)
+    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[dtype], facts or {}, bytes=bytes)
     with uncollected():
         *_, (_, plan) = stages(job)
     return plan

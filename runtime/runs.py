@@ -14,14 +14,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from netcompiler.targets import Facts
 from runtime import atomic, checkpoint
 from runtime.checkpoint import Array
 from runtime.data.scale import Scale
+from runtime.facts import from_plain
 from runtime.journal import Journal
 from runtime.states import States
 
 SPEC, RESOLVED, METRICS, SUMMARY, EVENTS = "spec.yaml", "resolved.yaml", "metrics.csv", "summary.json", "events.jsonl"
-ENVIRONMENT, REPORT, PLOTS, STATES = "environment.json", "report.html", "plots", "states"
+ENVIRONMENT, FACTS, REPORT, PLOTS, STATES = "environment.json", "facts.json", "report.html", "plots", "states"
 NEEDED = {"spec", "variant", "settings", "best"}
 """What the summary must have for the weights to be used again."""
 BEST, LAST = "best.safetensors", "last.safetensors"
@@ -84,6 +86,13 @@ class Run:
         if not isinstance(found, dict) or not found.keys() >= NEEDED:
             raise RunError(f"{self.folder / SUMMARY} is damaged: it does not say how the net was made")
         return found
+
+    def facts(self) -> Facts:
+        """What its kernels were chosen by; nothing where that was not written."""
+        try:
+            return from_plain(json.loads((self.folder / FACTS).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
 
     def metrics(self) -> list[dict[str, str]]:
         """The rows of metrics.csv; none before the first epoch is over."""

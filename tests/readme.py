@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,10 +21,11 @@ def refreshed(text: str) -> str:
 
 def output(command: str) -> str:
     script = f'netc() {{ "{sys.executable}" -m netcompiler "$@"; }}\n{command}'
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
-    done = subprocess.run(
-        ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment, timeout=60
-    )
+    with tempfile.TemporaryDirectory() as cache:  # nothing that was measured here before
+        environment = {**os.environ, "COLUMNS": str(COLUMNS), "NO_COLOR": "1", "NETC_CACHE": cache}
+        done = subprocess.run(
+            ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment, timeout=60
+        )
     return done.stdout
 
 

@@ -7,9 +7,9 @@ import inspect
 import pytest
 
 from netcompiler.instructions import OPS
-from netcompiler.passes.select import NoOffer, select
+from netcompiler.passes.select import select
 from netcompiler.plan import Instruction, Plan, Program, Value
-from netcompiler.targets import TARGETS, Offer, Target
+from netcompiler.targets import TARGETS, Chooser, NoOffer, Offer, Target
 from netcompiler.targets.target import site
 from runtime.kernels.numpy import KERNELS
 
@@ -55,15 +55,15 @@ def test_a_kernel_takes_attributes_by_name_only(op: str) -> None:
 def test_the_cheapest_offer_that_fits_is_taken(toy: Target) -> None:
     even = Instruction((B,), "reshape", (A,), {"shape": (8, 64)})
     odd = Instruction((Value("%2", "f32", (8, 63)),), "reshape", (Value("%1", "f32", (8, 63)),), {"shape": (8, 63)})
-    assert chosen(select(plan_of(even), {})) == "loose"
-    assert chosen(select(plan_of(even), {}, exact=True)) == "wide"
-    assert chosen(select(plan_of(odd), {}, exact=True)) == "plain"
+    assert chosen(select(plan_of(even), Chooser(toy))) == "loose"
+    assert chosen(select(plan_of(even), Chooser(toy, exact=True))) == "wide"
+    assert chosen(select(plan_of(odd), Chooser(toy, exact=True))) == "plain"
 
 
 def test_a_measured_fact_beats_the_formula(toy: Target) -> None:
     instruction = Instruction((B,), "reshape", (A,), {"shape": (8, 64)})
     facts = {site(instruction): {"loose": float("inf"), "wide": 2.0, "plain": 1.0}}
-    assert chosen(select(plan_of(instruction), facts)) == "plain"
+    assert chosen(select(plan_of(instruction), Chooser(toy, facts))) == "plain"
 
 
 def test_a_site_is_what_is_computed_and_not_where() -> None:
@@ -75,4 +75,4 @@ def test_a_site_is_what_is_computed_and_not_where() -> None:
 
 def test_an_instruction_without_an_offer_is_named(toy: Target) -> None:
     with pytest.raises(NoOffer, match="toy cannot run transpose"):
-        select(plan_of(Instruction((B,), "transpose", (A,), {"order": (0, 1)})), {})
+        select(plan_of(Instruction((B,), "transpose", (A,), {"order": (0, 1)})), Chooser(toy))

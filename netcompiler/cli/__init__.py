@@ -19,15 +19,17 @@ VERBS = {
     "runs": "the runs that are there, or some of them side by side",
     "report": "a run as one page: curves, mistakes, filters, layers, settings",
     "eval": "measure the weights of a run again, or of several that vote",
+    "predict": "what a run's net says about pictures",
     "bench": "how fast a net is, alone or beside PyTorch",
     "profile": "where the time of a net goes, layer by layer",
+    "tune": "time the kernels that a net could run on, and keep the figures",
     "gradcheck": "gradients against central differences",
     "layers": "the layers of the language, or one of them with its options and formula",
     "zoo": "the nets that come with netc",
     "new": "write a commented spec to start from",
     "schema": "the JSON Schema of the language, for editors",
 }
-LASTING = ("data", "train", "report", "eval")
+LASTING = ("data", "train", "report", "eval", "predict", "tune")
 """Verbs that run for long."""
 
 FINE, FAULTY, REFUSED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141

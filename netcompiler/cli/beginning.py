@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import version
 from netcompiler.cli.opening import Opened, check_runnable, opened_on, settings_of
-from netcompiler.cli.target import begun
+from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.tuning import kept, tuned
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
 from netcompiler.recipe import Recipe
@@ -20,6 +21,7 @@ from netcompiler.totals import totals
 
 if TYPE_CHECKING:
     from netcompiler.plan import Plan
+    from netcompiler.targets import Facts
     from runtime.data.prepare import Material
     from runtime.keeping import Keeping
     from runtime.runs import Run
@@ -47,15 +49,19 @@ def ready(args: argparse.Namespace) -> Ready:
 
     opened = opened_by(args)
     check_runnable(opened.recipe)
-    plan = opened.plan(args.target)
+    target = chosen(args.target)
+    known = kept(target)
+    plan = opened.plan(target, known)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
+    plan, facts, timed = tuned(opened, plan, known, not args.no_tune)
     keeping = with_options(Keeping(), args)
     session = begun(plan, opened.recipe.seed)
-    rows = old_weights(session, opened.recipe)
+    rows = [*kernels(timed), *old_weights(session, opened.recipe)]
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))
     heading = heading_of(opened, plan.target, material, [*rows, ("into", str(run.folder))])
-    return Ready(opened, material, trainer, run, about(opened, plan.target, keeping), source(opened, plan, material), heading)
+    said = about(opened, plan.target, keeping, material)
+    return Ready(opened, material, trainer, run, said, source(opened, plan, material, facts), heading)
 
 
 def opened_by(args: argparse.Namespace) -> Opened:
@@ -81,24 +87,30 @@ def old_weights(session: Session, recipe: Recipe) -> list[tuple[str, str]]:
     return [("weights", str(finetune.load(session, recipe.weights, recipe.fresh or ())))] if recipe.weights else []
 
 
+def kernels(timed: int) -> list[tuple[str, str]]:
+    """A row about what was measured before training."""
+    return [("kernels", f"timed for {timed} kind{'s' * (timed != 1)} of instruction, and the figures kept")] if timed else []
+
+
 def name(opened: Opened) -> str:
     return "-".join(part for part in (opened.graph.name, opened.graph.variant) if part)
 
 
 def write(ready: Ready) -> None:
     """What was asked for, as it was given and with every default; the summary last, which makes the folder a run."""
-    from runtime.runs import ENVIRONMENT, RESOLVED, SPEC
+    from runtime.runs import ENVIRONMENT, FACTS, RESOLVED, SPEC
 
     ready.run.write(SPEC, ready.opened.text)
     write_resolved(ready.run, ready.opened, RESOLVED)
     ready.run.write_json(ENVIRONMENT, ready.source["environment"])
+    ready.run.write_json(FACTS, ready.source["facts"])
 
 
 def write_resolved(run: Run, opened: Opened, to: str) -> None:
     run.write(to, expansion.as_text(opened.graph, opened.recipe, opened.settings))
 
 
-def about(opened: Opened, target: str, keeping: Keeping) -> dict[str, Any]:
+def about(opened: Opened, target: str, keeping: Keeping, material: Material) -> dict[str, Any]:
     """What is needed to find the same net again, and what a reader wants to know."""
     return {
         "netc": version(),
@@ -112,17 +124,19 @@ def about(opened: Opened, target: str, keeping: Keeping) -> dict[str, Any]:
         "seed": opened.recipe.seed,
         "parameters": totals(opened.graph).params,
         "data": opened.recipe.data.kind if opened.recipe.data else None,
+        "classes": list(material.classes),
         "keeping": keeping._asdict(),
     }
 
 
-def source(opened: Opened, plan: Plan, material: Material) -> dict[str, Any]:
+def source(opened: Opened, plan: Plan, material: Material, facts: Facts) -> dict[str, Any]:
     """What a state says of the plan and the settings that it belongs to."""
     from runtime.environment import environment
+    from runtime.facts import as_plain
 
     return {
         "plan": digest(plan),
-        "facts": {},
+        "facts": as_plain(facts),
         "recipe": flat(opened.recipe),
         "pictures": len(material.train),
         "environment": environment(version(), plan.target),

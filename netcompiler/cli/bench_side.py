@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import netcompiler
-from netcompiler.cli.contestants import plan_of
+from netcompiler.cli.contestants import job_of, plan_of
+from netcompiler.cli.tuning import kept
 from netcompiler.diagnostics import SpecError
 from runtime.bench.peer.serving import Side, Unable, sample, serve
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def begin(job: dict[str, Any]) -> Side:
     loaded = netcompiler.load(job["spec"], job["settings"], job["text"])
     try:
-        plan = plan_of(loaded, job["mode"], job["batch"], job["target"])
+        plan = plan_of(job_of(loaded, job["mode"], job["batch"], job["target"], kept(job["target"])))
     except SpecError as error:
         raise Unable("; ".join(f"{found.message}: {found.help}" for found in error.diagnostics)) from None
     import numpy as np

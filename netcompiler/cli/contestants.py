@@ -12,6 +12,7 @@ from netcompiler.optimisers.momentum import SGD
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from netcompiler.report.peer import net_data
+from netcompiler.targets import Facts
 from netcompiler.tensors import spared
 
 RATE, MOMENTUM = 0.01, 0.9
@@ -28,11 +29,15 @@ def plain_recipe(recipe: Recipe | None) -> Recipe:
     return Recipe().model_copy(update={"optimizer": rule, "precision": own.precision, "memory": own.memory})
 
 
-def plan_of(loaded: Loaded, mode: str, batch: int, target: str) -> Plan:
-    """Raises SpecError where that cannot be."""
+def job_of(loaded: Loaded, mode: str, batch: int, target: str, facts: Facts) -> Job:
     assert loaded.graph
+    return Job(loaded.graph, plain_recipe(loaded.recipe), mode, batch, target, "f32", facts)
+
+
+def plan_of(job: Job) -> Plan:
+    """Raises SpecError where that cannot be."""
     with uncollected():
-        *_, (_, plan) = stages(Job(loaded.graph, plain_recipe(loaded.recipe), mode, batch, target, "f32"))
+        *_, (_, plan) = stages(job)
     return plan
 
 

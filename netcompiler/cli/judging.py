@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import Refusal
 from netcompiler.cli.opening import Opened, opened_on, reopened
-from netcompiler.cli.target import begun
-from netcompiler.targets import AUTO
+from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.tuning import kept
+from netcompiler.targets import AUTO, Facts
 
 if TYPE_CHECKING:
     from runtime.data.scale import Scale
@@ -21,12 +22,13 @@ Scales = Mapping[str, "Scale"]
 
 
 class Judged(NamedTuple):
-    """`file` has the weights; `summary` is the run's, where there is one."""
+    """`file` has the weights; `summary` is the run's, where there is one; `facts` are what kernels are chosen by."""
 
     opened: Opened
     file: Path
     summary: Mapping[str, Any]
     target: str
+    facts: Facts
 
     def weigh(self, session: Session) -> Scales:
         """Gives the session the weights; what they were trained to be normalized by."""
@@ -47,13 +49,15 @@ def of_run(name: str, data: str | None, settings: Sequence[str], target: str | N
 
     run = find(name)
     summary = run.summary()
-    return Judged(reopened(run.folder, summary, data, settings), run.weights(), summary, target or summary.get("target", AUTO))
+    opened = reopened(run.folder, summary, data, settings)
+    return Judged(opened, run.weights(), summary, chosen(target or summary.get("target", AUTO)), run.facts())
 
 
 def of_spec(spec: str, weights: str, data: str | None, settings: Sequence[str], target: str | None) -> Judged:
     from runtime import finetune
 
-    return Judged(opened_on(spec, data, settings), finetune.file_of(weights), {}, target or AUTO)
+    target = chosen(target or AUTO)
+    return Judged(opened_on(spec, data, settings), finetune.file_of(weights), {}, target, kept(target))
 
 
 def kinds(opened: Opened) -> dict[str, str]:
@@ -74,7 +78,7 @@ def member(judged: Judged, view: str, other: bool) -> tuple[Member, tuple[str, .
         raise Refusal("there is no data to measure on: add --data digits")
     if view == TEN_CROP and opened.recipe.augment:
         opened = opened.again([*opened.settings, "train.augment=[]"])  # what cuts windows in training does not cut here
-    plan = opened.plan(judged.target)
+    plan = opened.plan(judged.target, judged.facts)
     session = begun(plan, opened.recipe.seed)
     scales = judged.weigh(session)
     fields = opened.fields()

@@ -13,7 +13,6 @@ from netcompiler import zoo
 from netcompiler.cli import Refusal
 from netcompiler.cli.loading import standard_input
 from netcompiler.cli.named_data import kind_of
-from netcompiler.cli.target import chosen
 from netcompiler.compilation import Job, stages
 from netcompiler.diagnostics import Diagnostic, SpecError, did_you_mean
 from netcompiler.graph import Graph
@@ -23,8 +22,8 @@ from netcompiler.report.expansion import flow
 from runtime.data.wanted import INPUT, TARGET
 
 if TYPE_CHECKING:
-    from netcompiler.passes.select import Facts
     from netcompiler.plan import Plan
+    from netcompiler.targets import Facts
 
 PRECISIONS = ("fp32", "exact")
 
@@ -62,12 +61,15 @@ class Opened:
         assert self.recipe.data
         return fields(self.graph, self.recipe.data)
 
-    def plan(self, target: str, facts: Facts | None = None, mode: str = "train") -> Plan:
-        """The plan to train with, for the recipe's batch or a part of it; `facts` are what was measured before."""
+    def job(self, target: str, facts: Facts, mode: str = "train") -> Job:
+        """For the recipe's batch or a part of it; `facts` are what was measured before."""
         batch = -(-self.recipe.batch // self.recipe.accumulate)
         in_bytes = self.recipe.data is not None and self.recipe.data.in_bytes
+        return Job(self.graph, self.recipe, mode, batch, target, "f32", facts, bytes=in_bytes)
+
+    def plan(self, target: str, facts: Facts | None = None, mode: str = "train") -> Plan:
         try:
-            *_, (_, plan) = stages(Job(self.graph, self.recipe, mode, batch, chosen(target), "f32", facts or {}, bytes=in_bytes))
+            *_, (_, plan) = stages(self.job(target, facts or {}, mode))
         except SpecError as error:
             raise Faulty(error.diagnostics) from None
         except NotImplementedError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
 from netcompiler.cli.loading import load
+from netcompiler.cli.tuning import kept
 from netcompiler.compilation import DTYPES, STAGES, Job, stages, uncollected
 from netcompiler.diagnostics import SpecError, did_you_mean
 from netcompiler.listing import program_lines, show_plan
@@ -40,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     batch = args.batch or _batch(loaded.recipe, mode)
     target = best(DTYPES[args.dtype]) if args.target == AUTO else args.target
     reasons: list[str] = []
-    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], why=reasons.append)
+    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], kept(target), why=reasons.append)
     try:
         with uncollected():
             plans = dict(_until(args.stage, job, args.check))
@@ -73,7 +74,9 @@ def _parser() -> arguments.Parser:
         "--stage", choices=NAMES, default=NAMES[-1], metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {NAMES[-1]}"
     )
     parser.add_argument("--program", metavar="NAME", help="one of the plan's programs, such as step or infer; default: all")
-    parser.add_argument("--why", action="store_true", help="instead of the program: why a rewrite did not fire, line by line")
+    parser.add_argument(
+        "--why", action="store_true", help="instead of the program: why a rewrite did not fire or a kernel was chosen, line by line"
+    )
     parser.add_argument("--memory", action="store_true", help="instead of the program: segments, and the arena as a picture")
     parser.add_argument("--check", action="store_true", help="instead of the program: verify every stage, run the plan, and compare values")
     return parser

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, arguments, remarks, terminal
-from netcompiler.cli.contestants import plan_of, threads_of, usual_mode
+from netcompiler.cli.contestants import job_of, plan_of, threads_of, usual_mode
 from netcompiler.cli.loading import load
+from netcompiler.cli.tuning import kept
 from netcompiler.diagnostics import SpecError
 from netcompiler.report.columns import as_lines, fit
 from netcompiler.report.profile import Profile, instruction_columns, layer_columns
-from netcompiler.targets import TARGETS
+from netcompiler.targets import TARGETS, Chooser
 
 if TYPE_CHECKING:
     from netcompiler.plan import Plan
@@ -29,13 +30,14 @@ def main(words: Sequence[str]) -> int:
         remarks.write(loaded.errors)
         return FAULTY
     args.mode = args.mode or usual_mode(loaded.graph)
+    os.environ.update(threads_of(args.target, args.threads))  # before NumPy is there
+    job = job_of(loaded, args.mode, args.batch, args.target, kept(args.target))
     try:
-        plan = plan_of(loaded, args.mode, args.batch, args.target)
+        plan = plan_of(job)
     except SpecError as error:
         remarks.write(error.diagnostics)
         return FAULTY
-    os.environ.update(threads_of(args.target, args.threads))  # before NumPy is there
-    for line in _lines(args, _measured(args, plan)):
+    for line in _lines(args, _measured(args, plan, job.chooser)):
         print(line)
     return FINE
 
@@ -50,7 +52,7 @@ def _parser() -> arguments.Parser:
     return parser
 
 
-def _measured(args: argparse.Namespace, plan: Plan) -> Profile:
+def _measured(args: argparse.Namespace, plan: Plan, chooser: Chooser) -> Profile:
     import numpy as np
 
     from runtime.ceilings import ceilings
@@ -63,8 +65,8 @@ def _measured(args: argparse.Namespace, plan: Plan) -> Profile:
         session.step(inputs, targets)
     else:
         session.run(inputs)
-    best = ceilings()
-    return Profile(program, TARGETS[plan.target], session.timed(program.name, args.runs), best.flops, best.bytes)
+    best = ceilings(plan.target)
+    return Profile(program, chooser, session.timed(program.name, args.runs), best.flops, best.bytes)
 
 
 def _lines(args: argparse.Namespace, profile: Profile) -> Iterator[str]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from netcompiler.cli import FAULTY, FINE
 from netcompiler.cli.beginning import heading_of, old_weights, opened_by
 from netcompiler.cli.opening import check_runnable
-from netcompiler.cli.target import begun
+from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.tuning import kept
 from netcompiler.report.figures import size
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def rehearse(args: argparse.Namespace) -> int:
 
     opened = opened_by(args)
     check_runnable(opened.recipe)
-    plan = opened.plan(args.target)
+    target = chosen(args.target)
+    plan = opened.plan(target, kept(target))
     free, before = available(), resident()
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     rows = [("memory", _memory(plan, resident() - before, free)), ("disk", _disk(plan, args))]

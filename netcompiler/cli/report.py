@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, Opened, one_thread, reopened
-from netcompiler.cli.target import begun
+from netcompiler.cli.target import begun, chosen
 from netcompiler.diagnostics import Style
 from netcompiler.report.chart import chart
 from netcompiler.report.page import Page, Wrong
@@ -59,7 +59,7 @@ def _of_run(name: str) -> Path:
     run = find(name)
     summary = run.summary()
     opened = reopened(run.folder, summary)
-    plan = opened.plan(summary.get("target", AUTO))
+    plan = opened.plan(chosen(summary.get("target", AUTO)), run.facts())
     session = begun(plan, opened.recipe.seed)
     return write(run, opened, session, prepare(plan, opened.recipe, opened.fields()))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netcompiler.cli import Refusal
 from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
-from netcompiler.cli.target import begun
+from netcompiler.cli.target import begun, chosen
 from netcompiler.recipe.differences import Difference, differences, flat
 from netcompiler.targets import AUTO
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Ready:
     """The run is this process's own by now."""
     from runtime.data.prepare import prepare
+    from runtime.facts import from_plain
     from runtime.keeping import Keeping
     from runtime.runs import RESOLVED
     from runtime.trainer import Trainer
@@ -33,12 +34,13 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         run.tell("damaged", why=complaint)
         print(f"netc: {complaint}; the state before it is taken", file=sys.stderr)
     changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
-    plan = opened.plan(summary.get("target", AUTO), saved.record["facts"] if saved else None)
+    facts = from_plain(saved.record["facts"]) if saved else run.facts()
+    plan = opened.plan(chosen(summary.get("target", AUTO)), facts)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
     session = begun(plan, opened.recipe.seed)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
-    origin = source(opened, plan, material)
+    origin = source(opened, plan, material, facts)
     rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]
     if saved:
         _fits(run, saved, origin)
@@ -50,7 +52,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     if changes:
         run.tell("changed", settings=[str(change) for change in changes])
         write_resolved(run, opened, RESOLVED)
-    known = {**about(opened, plan.target, keeping), "spec": summary["spec"]}
+    known = {**about(opened, plan.target, keeping, material), "spec": summary["spec"]}
     return Ready(opened, material, trainer, run, known, origin, heading_of(opened, plan.target, material, rows))
 
 

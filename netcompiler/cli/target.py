@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from netcompiler.cli.waiting import waiting
 from netcompiler.targets import AUTO, best, oracle
 
 if TYPE_CHECKING:
     from netcompiler.plan import Plan
     from runtime.session import Session
 
-RUN = {"step", "accumulate", "update", "evaluate"}
-PATIENCE = 1.0
-"""Seconds before it is said what takes so long."""
+RUN = frozenset({"step", "accumulate", "update", "evaluate"})
 
 
 def chosen(name: str, dtype: str = "f32") -> str:
@@ -42,13 +40,13 @@ def _fault() -> str:
     return ""
 
 
-def begun(plan: Plan, seed: int) -> Session:
-    """A session with the programs that training and measuring run; how far they are is said meanwhile."""
+def begun(plan: Plan, seed: int, programs: Set[str] = RUN) -> Session:
+    """A session with programs that will be run: those that training and measuring need; how far they are is said meanwhile."""
     from runtime.session import Session
 
     session = Session(plan, seed)
     with told():
-        for program in RUN & plan.programs.keys():
+        for program in programs & plan.programs.keys():
             session.binding.ready(program)
     return session
 
@@ -61,17 +59,5 @@ def told() -> Iterator[None]:
         return
     from runtime.kernels.cpu.library import heard
 
-    begin, shown = time.perf_counter(), False
-
-    def say(done: int, of: int) -> None:
-        nonlocal shown
-        if time.perf_counter() - begin < PATIENCE or (shown and not sys.stderr.isatty()):
-            return
-        shown = True
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"netc: compiling kernels for this processor, {done} of {of}; they are kept", end=end, file=sys.stderr, flush=True)
-
-    with heard(say):
+    with waiting("compiling kernels for this processor") as say, heard(say):
         yield
-    if shown and sys.stderr.isatty():
-        print("\x1b[2K", end="", file=sys.stderr, flush=True)

@@ -70,6 +70,7 @@ def _parser() -> arguments.Parser:
         help="how often all is saved between the ends of epochs: 500 steps, 10 min; default: 10 min",
     )
     parser.add_argument("--keep", type=arguments.count, metavar="N", help="how many states stay; default: 2, so that one may be damaged")
+    parser.add_argument("--no-tune", action="store_true", help="choose kernels without timing those that were never timed here")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's events into the run's folder, too")
     parser.add_argument("--dry-run", action="store_true", help="look at spec, data, memory, disk and time, and stop there")
     parser.add_argument("--quiet", action="store_true", help="print only how it ended")

@@ -8,7 +8,7 @@ from netcompiler.passes.regions import readers_of, region
 from netcompiler.passes.why import Why, because
 from netcompiler.plan import CORES, Instruction, Program, Value
 from netcompiler.scalar import nodes
-from netcompiler.targets import Target
+from netcompiler.targets import Chooser, Target
 
 
 def finished(program: Program, target: Target, why: Why) -> Program:
@@ -42,8 +42,7 @@ def _refused(program: Program, target: Target, core: Instruction, outer: Instruc
         return f"{odd.name} is neither of its shape nor one number for each channel"
     if any(node.op in ("index", "uniform") for expr in outer.attributes["exprs"] for node in nodes(expr)):
         return "it depends on positions"
-    offer = target.cheapest(core)
-    return "" if offer and offer.finishes else f"{target.name} has no kernel that does that"
+    return "" if Chooser(target).offer(core).finishes else f"{target.name} has no kernel that does that"
 
 
 def _beside(value: Value, result: Value) -> bool:

@@ -41,6 +41,11 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}%" if part and whole else ""
 
 
+def bar(eighths: int) -> str:
+    """So many eighths of a cell, side by side."""
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
 def field(reach: Reach | None) -> str:
     """163/16: the size of the receptive field and its step. `all` where it is the whole input."""
     if reach is None:

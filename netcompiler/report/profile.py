@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from netcompiler.instructions.op import flops, traffic
 from netcompiler.plan import Instruction, Program
 from netcompiler.report.columns import Column
-from netcompiler.targets import Offer, Target
+from netcompiler.targets import Chooser
 
 UPDATE = "update"
 
@@ -19,7 +19,7 @@ class Profile(NamedTuple):
     """Measured instructions of a program; `flops` and `bytes` are what the machine does in a second at best."""
 
     program: Program
-    target: Target
+    chooser: Chooser
     timed: Sequence[tuple[Instruction, float]]
     flops: float
     bytes: float
@@ -71,13 +71,13 @@ def instruction_columns(profile: Profile, top: int) -> list[Column]:
     shown, works = [instruction for instruction, _ in longest], [work for _, work in longest]
     return [
         Column("value", tuple(instruction.result.name for instruction in shown)),
-        Column("instruction", tuple(map(_ops, shown)), least=11),
+        Column("instruction", tuple(map(ops, shown)), least=11),
         Column("shape", tuple("x".join(map(str, instruction.result.shape)) for instruction in shown)),
         Column("layer", tuple(map(layer, shown)), least=12, keep="end"),
         Column("ms", tuple(_milliseconds(work.seconds) for work in works), right=True),
         *_figures(profile, works),
         Column("kernel", tuple(_name(instruction) for instruction in shown)),
-        Column("because", tuple(because(profile.target, instruction) for instruction in shown), least=12),
+        Column("because", tuple(profile.chooser.because(instruction) for instruction in shown), least=12),
     ]
 
 
@@ -87,25 +87,11 @@ def layer(instruction: Instruction) -> str:
     return UPDATE if UPDATE in words[:1] else words[-1] if words else ""
 
 
-def because(target: Target, instruction: Instruction) -> str:
-    """Why this offer of the target and no other."""
-    core = instruction.core
-    offers = [offer for offer in target.offers.get(core.op, ()) if offer.finishes or core is instruction]
-    if len(offers) < 2:
-        return "the only offer"
-    return "; ".join(_said(target, offer, instruction) for offer in offers)
-
-
-def _said(target: Target, offer: Offer, instruction: Instruction) -> str:
-    reason = offer.refuses(instruction.core)
-    return f"{offer.name}: {reason or f'{_milliseconds(target.seconds(offer, instruction))} ms by formula'}"
-
-
 def _name(instruction: Instruction) -> str:
     return ".".join(filter(None, (instruction.kernel, instruction.algorithm)))
 
 
-def _ops(instruction: Instruction) -> str:
+def ops(instruction: Instruction) -> str:
     """What a fused instruction consists of."""
     ops = [inner.op for inner in instruction.body] or [instruction.op]
     return f"{len(ops)} x {ops[0]}" if instruction.op == "flat" else " + ".join(dict.fromkeys(ops))

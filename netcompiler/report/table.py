@@ -70,5 +70,4 @@ def _least(rows: Sequence[Row], parts: int) -> int:
 def _bars(rows: Sequence[Row]) -> tuple[str, ...]:
     """Each row's MACs beside the most that any row has, in eighths of a cell."""
     most = max((row.macs for row in rows), default=0) or 1
-    eighths = [round(8 * BAR * row.macs / most) for row in rows]
-    return tuple("█" * (count // 8) + " ▏▎▍▌▋▊▉"[count % 8].strip() for count in eighths)
+    return tuple(figures.bar(round(8 * BAR * row.macs / most)) for row in rows)

@@ -28,6 +28,10 @@ def not_by_channel(instruction: Instruction) -> Reason:
     return not_single(instruction) or ("" if channels == groups > 1 else f"{groups} groups of {channels} channels")
 
 
+def not_shared(instruction: Instruction) -> Reason:
+    return not_single(instruction) or ("" if not_by_channel(instruction) else "each channel is by itself")
+
+
 def not_read_along(instruction: Instruction) -> Reason:
     both = instruction.attributes["ta"] and instruction.attributes["tb"]
     return not_single(instruction) or ("both operands are transposed" if both else "")
@@ -53,19 +57,19 @@ DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, finishes=op != "conv_dw"
 CONVOLUTIONS = {
     "conv": (
         DEPTHWISE["conv"],
-        Offer("conv", "product", not_single, packs=CONV, finishes=True, speed=0.9),
+        Offer("conv", "product", not_shared, packs=CONV, finishes=True, speed=0.9),
         Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, speed=0.95),
         Offer("conv", "winograd4", not_for_winograd, packs=WINOGRAD4, finishes=True, speed=2.7, exact=False),
     ),
     "conv_dx": (
         DEPTHWISE["conv_dx"],
-        Offer("conv_dx", "product", not_single, packs=CONV_DX, finishes=True, speed=0.9),
+        Offer("conv_dx", "product", not_shared, packs=CONV_DX, finishes=True, speed=0.9),
         Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, speed=0.95),
         Offer("conv_dx", "winograd4", not_for_winograd, packs=WINOGRAD4_DX, finishes=True, speed=2.7, exact=False),
     ),
     "conv_dw": (
         DEPTHWISE["conv_dw"],
-        Offer("conv_dw", "product", not_single, speed=0.75),
+        Offer("conv_dw", "product", not_shared, speed=0.75),
         Offer("conv_dw", "bands", not_in_bands, speed=0.8),
         Offer("conv_dw", "winograd4", not_for_winograd, speed=2.7, exact=False),
     ),

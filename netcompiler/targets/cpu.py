@@ -10,7 +10,7 @@ from netcompiler.targets.sweeps import SWEEPS
 from netcompiler.targets.target import Offer, Target
 from netcompiler.targets.windows import WINDOWS
 
-ORACLE = Offer("oracle", speed=0.01, stream=0.01)
+ORACLE = Offer("oracle", speed=0.01, stream=0.01, resort=True)
 
 COMPILED = {
     **CONVOLUTIONS,

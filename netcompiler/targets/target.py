@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from netcompiler.instructions.op import flops, traffic
@@ -45,10 +45,16 @@ class Offer:
     stream: float = 1.0
     exact: bool = True
     deterministic: bool = True
+    resort: bool = False
+    """Whether it is taken only where nothing else can run an instruction."""
 
     @property
     def name(self) -> str:
         return f"{self.kernel}.{self.algorithm}" if self.algorithm else self.kernel
+
+    def running(self, instruction: Instruction) -> Instruction:
+        """The instruction, run by this."""
+        return replace(instruction, kernel=self.kernel, algorithm=self.algorithm, workspace=self.workspace(instruction.core), lane="main")
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,10 @@ class Target:
     flops: float
     bytes: float
 
-    def cheapest(self, instruction: Instruction) -> Offer | None:
-        """By formula, of the offers that can run it."""
-        fit = (offer for offer in self.offers.get(instruction.op, ()) if not offer.refuses(instruction))
-        return min(fit, key=lambda offer: self.seconds(offer, instruction), default=None)
+    def offered(self, instruction: Instruction) -> list[Offer]:
+        """For a fused instruction with a core, offers for the core that also compute what is behind it."""
+        core = instruction.core
+        return [offer for offer in self.offers.get(core.op, ()) if offer.finishes or core is instruction]
 
     def seconds(self, offer: Offer, instruction: Instruction) -> float:
         """The slower of computing and moving, at the shares that the offer reaches."""

@@ -19,9 +19,10 @@ from runtime.kernels.cpu.code import I32, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.finish import Behind, Finish, Finishing, Writer, plain
 from runtime.kernels.cpu.frame import Frame, Look, Part, by_tap, framed, numbers, part
+from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import adjoint, direct
 from runtime.kernels.cpu.strips import Strip, strips
-from runtime.kernels.cpu.walk import RESULT, SOURCE, WORD, Kind, Place, Walk
+from runtime.kernels.cpu.walk import RESULT, SOURCE, WORD, Kind, Walk
 
 Window = Sequence[Axis]
 BLOCKS = ((4, 2), (1, 4))
@@ -59,7 +60,7 @@ def conv_dw_depthwise(w: Array, x: Array, y: Array, *, window: Window, groups: i
     parts = [part(y), part(x), _weights(sums[0, 0], y.ndim, window)]
     frame = framed(y.shape, x.shape, _sides(window), window, parts, whole=True)
     args, tables = numbers(frame, parts)
-    kernel = (_conv_dw, frame.counts, _ratio(frame), m, _lanes(m))
+    kernel = (_conv_dw, frame.counts, frame.long(BLOCKS[0][0]), _ratio(frame), m, _lanes(m))
     yield Step(kernel, [*args, one[0].nbytes, one.size, slices, frame.rows], slices, slices, one.shape[1] * 2 * WORD, (*tables, sums))
     totals = [w.ctypes.data, w.strides[0], w.strides[-2], sums.ctypes.data, len(w), one.shape[1], one.size, slices]
     yield Step((_total, _lanes(m)), totals, -(-len(w) // _lanes(m)), 1, one.shape[1] * _lanes(m) * w.itemsize)
@@ -106,7 +107,7 @@ def _convolution(
     parts = [*map(part, finishing.cells), part(x), _weights(packed[0], x.ndim, window)]
     frame = framed(shape, x.shape, _sides(window), window, parts, look=look, whole=True)
     args, tables = numbers(frame, parts)
-    kernel = (_conv, frame.counts, _ratio(frame), *shares, finishing.structure, _lanes(max(shares)))
+    kernel = (_conv, frame.counts, frame.long(BLOCKS[0][0]), _ratio(frame), *shares, finishing.structure, _lanes(max(shares)))
     chunks = max(1, min(MOST_CHUNKS, prod(shape) * packed.shape[1] // CHUNK))
     scratch = packed.shape[1] * len(parts) * WORD
     return Step(kernel, [*args, packed[0].nbytes, *finishing.numbers], frame.rows, chunks, scratch, (*tables, packed))
@@ -121,7 +122,7 @@ def _packed(code: Code) -> None:
             code.store(weight, code.at(packed, code.add(code.mul(line, tile), cell)))
 
 
-def _conv(code: Code, counts: Sequence[int], ratio: int, fold: int, spread: int, finish: Finish, lanes: int) -> None:
+def _conv(code: Code, counts: Sequence[int], long: Sequence[int], ratio: int, fold: int, spread: int, finish: Finish, lanes: int) -> None:
     """Both ways: y from x, and the gradient of x from that of y."""
     results = range(len(finish.cells))
     x_part, w_part = len(results), len(results) + 1
@@ -141,13 +142,13 @@ def _conv(code: Code, counts: Sequence[int], ratio: int, fold: int, spread: int,
             writer.write(_folded(code, value, fold), at, channel, _shared(code, place.strip, fold).mask)
 
     kinds = [*(Kind(dtype, share=fold) for dtype in finish.cells), SOURCE._replace(share=spread), WEIGHTS]
-    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes, together=True)
+    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes, long=long, together=True)
     walk.tiles[w_part] = code.arg(walk.arguments)
     writer = Writer(code, finish, walk.arguments + 1, lanes // fold)
     walk.rows(code.lo, code.hi)
 
 
-def _conv_dw(code: Code, counts: Sequence[int], ratio: int, spread: int, lanes: int) -> None:
+def _conv_dw(code: Code, counts: Sequence[int], long: Sequence[int], ratio: int, spread: int, lanes: int) -> None:
     """A range of slices: the sums of each over its rows, added up in memory a few pixels at a time."""
 
     def body(place: Place) -> None:
@@ -164,7 +165,7 @@ def _conv_dw(code: Code, counts: Sequence[int], ratio: int, spread: int, lanes: 
                     place.strip.store(code, total, at)
 
     kinds = (RESULT, SOURCE._replace(share=spread), WEIGHTS)
-    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes, together=spread > 1)
+    walk = Walk(code, kinds, counts, lanes, body, BLOCKS, tile=TILE * lanes, long=long, together=spread > 1)
     walk.tiles[2], size, slices, rows = (code.arg(walk.arguments + i) for i in range(4))
     with code.loop(code.lo, code.hi) as number:
         walk.shifts[2] = code.mul(code.mul(number, size), 4)

@@ -58,6 +58,10 @@ class Frame(NamedTuple):
         """How many taps there are along the width, from place to place."""
         return tuple(sorted({piece.met for piece in self.pieces}))
 
+    def long(self, pixels: int) -> tuple[int, ...]:
+        """Those of them that last for so many pixels."""
+        return tuple(sorted({piece.met for piece in self.pieces if piece.met and piece.pixels >= pixels}))
+
 
 def part(array: Array, taps: Sequence[int] = ()) -> Part:
     return Part(array.ctypes.data, array.strides, tuple(taps))

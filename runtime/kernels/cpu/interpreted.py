@@ -19,7 +19,7 @@ from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.expression import Computation, converted, memory, number_of, register
 from runtime.kernels.cpu.layout import Layout, address, collapsed
 
-FEW = 8192
+FEW = 16384
 """Elements: maps of no more than these are run like this."""
 FIELDS = 6
 """Numbers of an operation: which it is, where in scratch its result goes, and where its operands are; or, for what goes from

@@ -7,9 +7,6 @@ digest of both, of the sources of this package and of the machine; with a checks
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from runtime import atomic
+from runtime.cache import folder
 from runtime.kernels.cpu.code import Code
 from runtime.kernels.cpu.machine import assembled, loaded, machine
 
 Kernel = tuple[Any, ...]
 Progress = Callable[[int, int], None]
+KERNELS = "kernels"
 DIGEST = 16
 
 _addresses: dict[Kernel, int] = {}
@@ -66,12 +65,12 @@ def _built(kernel: Kernel, symbol: str) -> bytes:
 
 def _digest(kernel: Kernel) -> str:
     emit, *structure = kernel
-    text = f"{emit.__module__} {emit.__name__} {structure!r}\0{machine().name}\0{_sources()}"
+    text = f"{emit.__module__} {emit.__name__} {structure!r}\0{machine().name}\0{sources()}"
     return hashlib.blake2b(text.encode(), digest_size=DIGEST).hexdigest()
 
 
 @cache
-def _sources() -> str:
+def sources() -> str:
     """What the kernels of this version are written with."""
     files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.blake2b(b"\0".join(path.read_bytes() for path in files), digest_size=DIGEST).hexdigest()
@@ -80,40 +79,17 @@ def _sources() -> str:
 # the folder
 
 
-@cache
-def folder() -> Path | None:
-    """Private to the user; a temporary one where the home cannot be written, for this process alone."""
-    home = Path(os.environ.get("NETC_CACHE") or _caches() / "netc") / "kernels"
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if hasattr(os, "getuid") and home.stat().st_uid != os.getuid():
-            return None
-        home.chmod(0o700)
-        with tempfile.TemporaryFile(dir=home):
-            return home
-    except OSError:
-        return None
-
-
-def _caches() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir())
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
 def _keep(symbol: str, binary: bytes) -> None:
-    home = folder()
+    home = folder(KERNELS)
     if home:
         try:
             atomic.write(home / symbol, _checksum(binary) + binary)
-        except OSError:
+        except atomic.Unwritten:
             folder.cache_clear()  # a full disk: the kernels of this process work all the same
 
 
 def _stored(symbol: str) -> bytes | None:
-    home = folder()
+    home = folder(KERNELS)
     try:
         whole = (home / symbol).read_bytes() if home else b""
     except OSError:

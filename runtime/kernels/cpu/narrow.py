@@ -16,17 +16,19 @@ from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import I32, LANES, TYPES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.frame import Part, by_tap, part
+from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import adjoint
 from runtime.kernels.cpu.slide import TAP, larger, narrowed, slid, tap_number
 from runtime.kernels.cpu.strips import first
-from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Place, Walk
+from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Walk
 
 Window = Sequence[Axis]
 
 
 def is_narrow(small: Array, large: Array, axes: Sequence[int], window: Window, back: bool = False) -> bool:
-    """Whether at least two pixels fit into a vector; on the way back every cell belongs to a window."""
-    if len(window) < 2 or list(axes) != list(range(1, large.ndim - 1)) or window[-2] == Axis(1):
+    """Whether at least two pixels fit into a vector; on the way back every cell belongs to a window. Both the windows that stay
+    and the wide pixels must be more than one, or else they are no axes of their own."""
+    if len(window) < 2 or small.shape[-2] < 2 or list(axes) != list(range(1, large.ndim - 1)) or window[-2] == Axis(1):
         return False
     last, cells = window[-1], small.shape[-1]
     side_by_side = last.kernel == last.stride > 1 and last.dilation == 1 and last.low == 0

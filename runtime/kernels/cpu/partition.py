@@ -21,7 +21,7 @@ from runtime.kernels.cpu.expression import canonical, weight
 from runtime.kernels.cpu.layout import MOST, Layout, address, collapsed, cost, pieces
 from runtime.kernels.cpu.lines import UNROLL, lines
 from runtime.kernels.cpu.reducers import REDUCERS
-from runtime.kernels.cpu.sweep import indexes, numbers, structured
+from runtime.kernels.cpu.sweep import indexes, numbers, of_one_row, structured
 
 WIDE = 1024
 """Columns that are reduced together: their accumulators stay near the processor."""
@@ -184,6 +184,7 @@ def _step(task: Reduction, laid: Laid, made: Sequence[Array], parts: int, length
         table = [parts, length, laid.splits, laid.width]
         table += [laid.size // task.parts, task.piece, task.whole] if task.merges else [1, 1, _counted(task, laid)]
     structure = structured(laid.exprs, laid.arrays, layout, len(task.results), len(laid.literals))
+    structure = of_one_row(structure) if layout.rows == 1 else structure
     bounded = "" if task.bound is None else name_of(task.bound)
     final = not made or MOMENTS.isdisjoint(task.kinds)
     steps = [part.strides[0] for part in made] or [0] * len(task.results)

@@ -49,6 +49,12 @@ def structured(exprs: Sequence[Expr], arrays: Sequence[Array], layout: Layout, r
     return Structure(with_positions(exprs, layout), kinds, results, len(layout.outer), literals, LANES)
 
 
+def of_one_row(structure: Structure) -> Structure:
+    """As it would be with more rows: what is reduced varies from row to row, and so does what rows are reduced to."""
+    kinds = (kind._replace(rows=kind.rows or kind.dense == (i >= structure.results)) for i, kind in enumerate(structure.kinds))
+    return structure._replace(kinds=tuple(kinds))
+
+
 def indexes(exprs: Sequence[Expr]) -> dict[int, int]:
     """The axes whose positions expressions ask for: labels that keep them apart."""
     return {node.leaf: node.leaf for expr in exprs for node in nodes(expr) if node.op == "index"}

@@ -7,14 +7,14 @@ Arguments are those of frame.numbers; positions are bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from llvmlite import ir
 
 from netcompiler.plan import SIZES
-from runtime.kernels.cpu.code import I64, Carried, Code, Number
+from runtime.kernels.cpu.code import I64, Code, Number
+from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.strips import Strip, strips
 
 SIDES = 3
@@ -56,23 +56,24 @@ class Walk:
     lanes: int
     body: Callable[[Place], None]
     blocks: Sequence[tuple[int, int]] = ((1, 4),)
-    lines: Number = 0
-    advances: list[Number] = field(default_factory=list)
-    shifts: dict[int, Number] = field(default_factory=dict)
-    """Bytes by which parts lie further on than their addresses say."""
+    long: Sequence[int] | None = None
+    """The counts of taps that are worth code for more than one pixel; None for all."""
+    packed: bool = False
+    """Whether the cells of a block of pixels fill one vector."""
+    together: bool = False
+    """Whether all vectors have all lanes, so that some are masked."""
     tile: int = 0
     """Cells of all pixels of a run that are done before the next ones; 0 for all of a pixel."""
     tiles: dict[int, Number] = field(default_factory=dict)
     """Bytes from tile to tile of a part that lies tile by tile."""
-    packed: bool = False
-    """Whether the cells of a block of pixels fill one vector."""
-    reached: dict[tuple[int, int], Number] = field(default_factory=dict)
-
-    together: bool = False
-    """Whether all vectors have all lanes, so that some are masked."""
+    shifts: dict[int, Number] = field(default_factory=dict)
+    """Bytes by which parts lie further on than their addresses say."""
 
     def __post_init__(self) -> None:
         self.origin: Number = 0
+        self.lines: Number = 0
+        self.advances: list[Number] = []
+        self.reached: dict[tuple[int, int], Number] = {}
         self.wide = max(self.counts) > MOST
         self.steps = [[self._step(part, side) for part in range(len(self.kinds))] for side in range(SIDES)]
 
@@ -135,7 +136,7 @@ class Walk:
     def _pixels(self, bases: Sequence[Number], pixels: Number, cells: Number, taps: int) -> None:
         code = self.code
         begin: Number = 0
-        for block, vectors in self.blocks:
+        for block, vectors in self.blocks if self.long is None or taps in self.long or self.wide else self.blocks[-1:]:
             end = code.sub(pixels, code.rem(code.sub(pixels, begin), block)) if block > 1 else pixels
             with code.loop(begin, end, block) as pixel:
                 here = [code.add(base, code.mul(pixel, advance)) for base, advance in zip(bases, self.advances, strict=True)]
@@ -212,52 +213,3 @@ class Walk:
 
     def _tap(self, part: int, side: int) -> Number:
         return self.code.arg(PARTS + part * PART + 3 + 2 * side)
-
-
-class Place:
-    """Some neighbouring pixels of a run at some of their cells, for code that knows how many."""
-
-    def __init__(self, walk: Walk, bases: Sequence[Number], cell: Number, taps: int, pixels: int, vectors: int, strip: Strip) -> None:
-        self.walk = walk
-        self.cell = walk.code.add(walk.origin, cell)
-        self.taps = taps
-        self.pixels = pixels
-        self.strip = strip
-        self.vectors = vectors
-        self.spots = [(pixel, vector) for pixel in range(pixels) for vector in range(vectors)]
-        self.bases = [self._bases(part, base, cell, pixels) for part, base in enumerate(bases)]
-        self.met: dict[tuple[ir.Value, int, int], Number] = {}
-
-    def _bases(self, part: int, base: Number, cell: Number, pixels: int) -> list[Number]:
-        """The first cells of each pixel."""
-        code, kind = self.walk.code, self.walk.kinds[part]
-        first = code.add(base, code.mul(cell if kind.share == 1 else code.div(cell, kind.share), kind.bytes))
-        return [code.add(first, code.mul(pixel, self.walk.advances[part])) for pixel in range(pixels)]
-
-    def at(self, part: int, pixel: int = 0, vector: int = 0) -> Number:
-        """Where its cells lie, those of the first tap."""
-        return self.walk.code.add(self.bases[part][pixel], self._cells(part, vector))
-
-    def tap(self, line: ir.Value, part: int, tap: int, pixel: int = 0, vector: int = 0) -> Number:
-        """Where they lie at a tap along the width, in a line of the list."""
-        walk = self.walk
-        if (line, part, pixel) not in self.met:
-            self.met[line, part, pixel] = walk.code.add(self.bases[part][pixel], walk.listed(line, part))
-        return walk.code.total(self.met[line, part, pixel], walk.along(part, tap), self._cells(part, vector))
-
-    def zeros(self) -> list[ir.Value]:
-        return [self.walk.code.real(0.0, self.strip.lanes)] * len(self.spots)
-
-    def write(self, part: int, values: Sequence[ir.Value]) -> None:
-        for spot, value in zip(self.spots, values, strict=True):
-            self.strip.store(self.walk.code, value, self.at(part, *spot))
-
-    def _cells(self, part: int, vector: int) -> int:
-        kind = self.walk.kinds[part]
-        return vector * self.strip.lanes // kind.share * kind.bytes
-
-    @contextmanager
-    def lines(self, start: Sequence[ir.Value]) -> Iterator[Carried]:
-        """Once for each line of the list: these values go from round to round."""
-        with self.walk.code.reduce(0, self.walk.lines, 1, start) as carried:
-            yield carried

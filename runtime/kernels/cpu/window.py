@@ -16,9 +16,10 @@ from runtime.kernels.cpu.code import I32, TYPES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.frame import by_tap, number, part
 from runtime.kernels.cpu.narrow import is_narrow, narrow_max, narrow_route, narrow_spread, narrow_sum
+from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import adjoint, apart
 from runtime.kernels.cpu.slide import TAP, larger, narrowed, slid, summed, tap_number
-from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Place, Walk
+from runtime.kernels.cpu.walk import RESULT, SOURCE, Kind, Walk
 
 Window = Sequence[Axis]
 

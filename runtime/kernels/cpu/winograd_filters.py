@@ -10,7 +10,6 @@ from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.packing import transposed
-from runtime.kernels.cpu.winograd_tiles import REACH
 from runtime.kernels.cpu.winograd_transforms import weights
 
 FAR = 8 << 20
@@ -21,16 +20,16 @@ def pack_winograd4(p: Array, w: Array, *, form: str, groups: int, elements: int)
     """p[point, panel, c, j] of filter panel * PANEL + j"""
     k, c = len(w), w.shape[-1]
     panels, lines = -(-k // PANEL), -(-c // LANES)
-    args = (p.ctypes.data, panels * c * PANEL * 4, c, w.ctypes.data, *w.strides[:3:2], k)
-    yield Step((_pack, _far(p)), args, panels * lines, 64, 9 * LANES * LANES * 4)
+    args = (p.ctypes.data, panels * c * PANEL * 4, c, w.ctypes.data, *w.strides[:3:2], k, _far(p))
+    yield Step((_pack,), args, panels * lines, 64, 9 * LANES * LANES * 4)
 
 
 def pack_winograd4_dx(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
     """p[point, panel, k, j] of channel panel * PANEL + j, the last tap first"""
     k, c = len(w), w.shape[-1]
     panels = -(-c // PANEL)
-    args = (p.ctypes.data, panels * k * PANEL * 4, k, w.ctypes.data, *w.strides[:3:2], c)
-    yield Step((_pack_turned, _far(p)), args, panels * k, 64)
+    args = (p.ctypes.data, panels * k * PANEL * 4, k, w.ctypes.data, *w.strides[:3:2], c, _far(p))
+    yield Step((_pack_turned,), args, panels * k, 64)
 
 
 def _far(p: Array) -> bool:
@@ -38,10 +37,10 @@ def _far(p: Array) -> bool:
     return p.nbytes > FAR and p.ctypes.data % (LANES * 4) == 0
 
 
-def _pack(code: Code, far: bool) -> None:
+def _pack(code: Code) -> None:
     """An item is a panel and LANES channels. Filters lie apart in w: they are transposed to vectors before the transform, which
     makes four times as many of them."""
-    u, plane, channels, w, apart, tap, filters = map(code.arg, range(7))
+    u, plane, channels, w, apart, tap, filters, far = map(code.arg, range(8))
     lines = code.div(code.add(channels, LANES - 1), LANES)
     with code.loop(code.lo, code.hi) as item:
         panel, first = code.div(item, lines), code.mul(code.rem(item, lines), LANES)
@@ -64,9 +63,9 @@ def _pack(code: Code, far: bool) -> None:
                 _store_points(code, taps, code.at(u, code.add(code.mul(line, PANEL), j)), plane, far)
 
 
-def _pack_turned(code: Code, far: bool) -> None:
+def _pack_turned(code: Code) -> None:
     """An item is a panel and a filter: its channels are side by side already."""
-    u, plane, filters, w, apart, tap, channels = map(code.arg, range(7))
+    u, plane, filters, w, apart, tap, channels, far = map(code.arg, range(8))
     with code.loop(code.lo, code.hi) as item:
         panel, k = code.div(item, filters), code.rem(item, filters)
         with code.loop(0, PANEL, LANES) as j:
@@ -77,10 +76,11 @@ def _pack_turned(code: Code, far: bool) -> None:
             _store_points(code, taps, code.at(u, code.add(code.mul(item, PANEL), j)), plane, far)
 
 
-def _store_points(code: Code, taps: Sequence[Any], address: Number, plane: Number, far: bool) -> None:
+def _store_points(code: Code, taps: Sequence[Any], address: Number, plane: Number, far: Number) -> None:
     """G w G' of nine vectors, one to each plane."""
-    store = code.store_past if far else code.store
     columns = [weights(code, taps[j::3]) for j in range(3)]
-    for i in range(REACH):
-        for j, vector in enumerate(weights(code, [column[i] for column in columns])):
-            store(vector, code.add(address, code.mul(plane, i * REACH + j)))
+    points = [vector for row in zip(*columns, strict=True) for vector in weights(code, row)]
+    for truth, store in ((1, code.store_past), (0, code.store)):
+        with code.when(code.compare("==", far, truth)):
+            for point, vector in enumerate(points):
+                store(vector, code.add(address, code.mul(plane, point)))

@@ -27,7 +27,7 @@ from runtime.kernels.cpu.winograd_tiles import (
     Planes,
     Tiles,
     addresses,
-    even,
+    height,
     points_of,
     records,
     spread,
@@ -35,7 +35,7 @@ from runtime.kernels.cpu.winograd_tiles import (
 )
 from runtime.kernels.cpu.winograd_transforms import data, gradients, weights_gradient
 
-ROWS, COLUMNS, BLOCK = machine().rows, machine().columns, machine().block
+COLUMNS, BLOCK = machine().columns, machine().block
 
 
 class Work(NamedTuple):
@@ -77,7 +77,7 @@ def gradient(w: Array, x: Array, y: Array, low: tuple[int, int]) -> Iterator[Ste
     grid = Grid.over(y, *low)
     k, c = y.shape[-1], x.shape[-1]
     k_span, c_span, shares, block = cut(grid.tiles, k, c)
-    rows = even(k_span)
+    rows = height(k_span)
     groups = -(-k // k_span), -(-c // c_span)
     pitches = whole(c_span, BLOCK), whole(k_span, LANES)
     v_plane, d_plane = (spread(block * pitch * 4) for pitch in pitches)
@@ -94,10 +94,10 @@ def gradient(w: Array, x: Array, y: Array, low: tuple[int, int]) -> Iterator[Ste
     structure = rows, c % LANES != 0
     yield Step((_gradient, *structure, k % LANES != 0, shares == 1), args, shares * groups[0] * groups[1], 64, scratch, (held, zero))
     if shares > 1:
-        yield Step((_gathered, *structure), args, k, 64, 0, (held,))
+        yield Step((_gathered, *structure), args, k, 16, 0, (held,))
 
 
-SPAN, TILES, ITEMS = 128, 8 * ROWS, 8
+SPAN, TILES, ITEMS = 128, 112, 8
 """Filters and channels of a group, whose sums stay in the last cache; tiles of a block; parts of the work that are wanted."""
 
 

@@ -25,7 +25,7 @@ from runtime.kernels.cpu.winograd_tiles import (
     Planes,
     Tiles,
     addresses,
-    even,
+    height,
     points_of,
     records,
     spread,
@@ -70,17 +70,18 @@ def convolution(x: Array, packed: Array, low: Sequence[int], behind: Behind) -> 
     return Step(kernel, (*Picture.of(x), *grid, *work, *cells, *finishing.numbers), blocks * groups, 64, scratch, (zero,))
 
 
-NEAR, FEW, MANY, ITEMS = 4 << 20, 2 * machine().rows, 8 * machine().rows, 8
-"""Bytes of filters that a cache still holds at the next block; tiles of a block if it does, and if they come from memory each
-time; parts of the work that are wanted."""
+NEAR, FEW, MANY, ITEMS = 4 << 20, 2, 8, 8
+"""Bytes of filters that a cache still holds at the next block; register blocks of tiles if it does, and if they come from memory
+each time; parts of the work that are wanted."""
 
 
 def cut(tiles: int, panels: int, filters: int) -> tuple[int, int, int, int]:
     """Tiles of a block, the rows of a register block, blocks, and groups of panels: where blocks are few, the results of each
     are made by several, and each makes the same V, so that filters are still read once."""
-    blocks = -(-tiles // (FEW if filters <= NEAR else MANY))
-    rows = even(-(-tiles // blocks))
-    block = -(-tiles // blocks // rows) * rows
+    rows = height(tiles)
+    together = -(-tiles // rows)
+    blocks = -(-together // (FEW if filters <= NEAR else MANY))
+    block = -(-together // blocks) * rows
     groups = min(panels, -(-ITEMS // blocks))
     return block, rows, -(-tiles // block), -(-panels // -(-panels // groups))
 

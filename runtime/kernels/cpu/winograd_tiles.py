@@ -102,9 +102,13 @@ def spread(size: int) -> int:
     return (-(-size // 64) | 1) * 64
 
 
-def even(n: int) -> int:
-    """The rows of register blocks that n rows fill best: the largest such."""
-    return -(-n // -(-n // machine().rows))
+HEIGHTS = tuple(machine().rows // n + 1 if n > 1 else machine().rows - 1 for n in (1, 2, 4))
+"""Rows of register blocks: few, since each is code of its own; the first fits powers of two better than the largest."""
+
+
+def height(n: int) -> int:
+    """The rows of the register blocks that do n rows soonest: a block costs about a row more than it has."""
+    return min(HEIGHTS, key=lambda rows: -(-n // rows) * (rows + 1))
 
 
 def records(code: Code, *kinds: Any) -> Iterator[Any]:

@@ -1,0 +1,84 @@
+"""Which of a target's offers runs an instruction: the cheapest, by measured seconds where all of them were measured, else by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from netcompiler.plan import Instruction
+from netcompiler.targets.target import Offer, Reason, Target, site
+
+Facts: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Measured seconds by site and offer; infinity where an offer refused to be built."""
+
+
+class NoOffer(Exception):
+    """A target that cannot run an instruction: a fault of the target, never of a spec."""
+
+
+class Choice(NamedTuple):
+    """The offers that can run an instruction, each with its seconds; `measured` says where they come from."""
+
+    seconds: Mapping[Offer, float]
+    measured: bool
+
+    @property
+    def offer(self) -> Offer:
+        return min(self.seconds, key=lambda offer: self.seconds[offer])
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """`repacks`: what a kernel reads in a form of its own is made anew each time it runs, so that it counts."""
+
+    target: Target
+    facts: Facts = field(default_factory=dict)
+    exact: bool = False
+    deterministic: bool = False
+    repacks: bool = True
+
+    def offer(self, instruction: Instruction) -> Offer:
+        able = self.able(instruction)
+        return able[0] if len(able) == 1 else self.choice(instruction).offer
+
+    def able(self, instruction: Instruction) -> list[Offer]:
+        """Those that can run it; the last resort only where nothing else can."""
+        offers = [offer for offer in self.target.offered(instruction) if not self._refusal(offer, instruction)]
+        able = [offer for offer in offers if not offer.resort] or offers
+        if not able:
+            reasons = "; ".join(f"{o.name}: {self._refusal(o, instruction)}" for o in self.target.offered(instruction))
+            raise NoOffer(f"{self.target.name} cannot run {instruction.core.op} ({reasons or 'no offer'})")
+        return able
+
+    def choice(self, instruction: Instruction) -> Choice:
+        able, known = self.able(instruction), self.facts.get(site(instruction), {})
+        measured = all(offer.name in known for offer in able)
+        own = {offer: known[offer.name] if measured else self.target.seconds(offer, instruction) for offer in able}
+        return Choice({offer: seconds + self._packing(offer, instruction) for offer, seconds in own.items()}, measured)
+
+    def because(self, instruction: Instruction) -> str:
+        """Why this offer and no other: what each would take, or why it cannot."""
+        offers = [offer for offer in self.target.offered(instruction) if not offer.resort]
+        choice = self.choice(instruction)
+        if choice.offer.resort:
+            return "; ".join(f"{offer.name}: {self._refusal(offer, instruction)}" for offer in offers) or "the only offer"
+        if len(offers) == 1:
+            return "the only offer"
+        by = "measured" if choice.measured else "by formula"
+        said = {offer: f"{1e3 * seconds:,.3f} ms {by}" for offer, seconds in choice.seconds.items()}
+        return "; ".join(f"{offer.name}: {said.get(offer) or self._refusal(offer, instruction)}" for offer in offers)
+
+    def _refusal(self, offer: Offer, instruction: Instruction) -> Reason:
+        if self.exact and not offer.exact:
+            return "it is not exact"
+        if self.deterministic and not offer.deterministic:
+            return "it is not deterministic"
+        return offer.refuses(instruction.core)
+
+    def _packing(self, offer: Offer, instruction: Instruction) -> float:
+        if not offer.packs or not self.repacks:
+            return 0.0
+        pack = offer.packs.instruction(instruction.core, "")
+        packs = self.offer(pack)
+        return self.facts.get(site(pack), {}).get(packs.name, self.target.seconds(packs, pack))
