@@ -6,17 +6,14 @@ A unit is a part of the rows and of the columns at one outer position; what part
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice
 from typing import NamedTuple
 
 from llvmlite import ir
 
 from runtime.kernels.cpu.code import F32, Code, Number
-from runtime.kernels.cpu.reducers import REDUCERS, Reducer, Rows, Values
+from runtime.kernels.cpu.reducers import REDUCERS, Counts, Reducer, Values
 from runtime.kernels.cpu.sweep import Place, Run, Structure, Sweep
-
-HEIGHT = 4
-"""Rows that are taken together, so that accumulators are loaded and stored less often."""
 
 
 class Unit(NamedTuple):
@@ -53,12 +50,8 @@ class _Columns:
         with self.code.loop(self.code.lo, self.code.hi) as number:
             unit = self._unit(number)
             self._start(unit)
-            at = unit.begin
-            for height in dict.fromkeys((1 if self.merging else HEIGHT, 1)):
-                end = self.code.add(at, self.code.mul(self.code.div(self.code.sub(unit.end, at), height), height))
-                with self.code.loop(at, end, height) as row:
-                    self._absorb(unit, row, height)
-                at = end
+            with self.code.loop(unit.begin, unit.end) as row:
+                self._absorb(unit, row)
             self._finish(unit)
 
     def _unit(self, number: Number) -> Unit:
@@ -87,26 +80,25 @@ class _Columns:
                 for state, start in zip(states, reducer.starts, strict=True):
                     code.store(code.real(start, lanes), self._at(unit, state, c))
 
-    def _absorb(self, unit: Unit, row: Number, height: int) -> None:
+    def _absorb(self, unit: Unit, row: Number) -> None:
+        """One row after the other, since memory is read best as it lies."""
         code, sweep = self.code, self.sweep
-        places = [sweep.place(unit.run, code.add(row, i)) for i in range(height)]
-        rows = self._rows(unit, row, height)
+        place, counts = sweep.place(unit.run, row), self._counts(unit, row)
         for [c], mask in sweep.along(unit.first, unit.last, 1):
-            numbers = [[it.number(expr) for expr in sweep.structure.exprs] for *_, it in sweep.computations(places, [c], mask)]
-            taken = 0
+            [(*_, computation)] = sweep.computations([place], [c], mask)
+            numbers = iter([computation.number(expr) for expr in sweep.structure.exprs])
             for reducer, states in self._accumulators():
-                values = [row_[taken : taken + reducer.expressions] for row_ in numbers]
-                taken += reducer.expressions
                 at = [self._at(unit, state, c) for state in states]
-                new = reducer.absorb(code, [code.load(place, lanes=sweep.lanes) for place in at], values, rows)
-                for value, place in zip(new, at, strict=True):
-                    code.store(value, place)
+                old = [code.load(address, lanes=sweep.lanes) for address in at]
+                for value, address in zip(reducer.absorb(code, old, list(islice(numbers, reducer.expressions)), counts), at, strict=True):
+                    code.store(value, address)
 
-    def _rows(self, unit: Unit, row: Number, height: int) -> Rows:
-        """Elements that were counted in this unit, and the count of each row."""
-        counted = [self._counted(self.code.add(row, i)) for i in range(height + 1)]
-        counts = [self._real(self.code.sub(after, before)) for before, after in pairwise(counted)]
-        return Rows(self._real(self.code.sub(counted[0], self._counted(unit.begin))), counts)
+    def _counts(self, unit: Unit, row: Number) -> Counts:
+        """Elements that were counted in this unit, and how many the row stands for."""
+        if not self.merging:
+            return Counts(self._real(self.code.sub(row, unit.begin)), self._real(1))
+        before, after = self._counted(row), self._counted(self.code.add(row, 1))
+        return Counts(self._real(self.code.sub(before, self._counted(unit.begin))), self._real(self.code.sub(after, before)))
 
     def _counted(self, row: Number) -> Number:
         """Elements in front of a row: each `group` of rows stands for pieces of the same size, until the whole is used up."""

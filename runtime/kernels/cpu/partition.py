@@ -15,7 +15,7 @@ import numpy as np
 from netcompiler.scalar import Expr, operand
 from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import LANES
-from runtime.kernels.cpu.columns import HEIGHT, columns
+from runtime.kernels.cpu.columns import columns
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.expression import canonical, weight
 from runtime.kernels.cpu.layout import MOST, Layout, address, collapsed, cost, pieces
@@ -27,7 +27,7 @@ WIDE = 1024
 """Columns that are reduced together: their accumulators stay near the processor."""
 NARROW = 8
 """Vectors: rows that are less wide may lie side by side."""
-LONG = 8192
+LONG = 1024
 """Rows, or vectors of a row, that are added one after the other; more of them would lose digits."""
 MOMENTS = frozenset(("moments", "merge"))
 """What comes out of these in parts is not yet what comes out at last."""
@@ -161,7 +161,7 @@ def _laid(task: Reduction, results: Sequence[Array]) -> Laid:
 
 def _cut(task: Reduction, laid: Laid) -> tuple[int, int]:
     """Into how many parts, and how long they are."""
-    unit = UNROLL * LANES if laid.by_line else HEIGHT
+    unit = UNROLL * LANES if laid.by_line else 1
     if task.merges or not set(task.kinds) <= set(REDUCERS):
         return 1, laid.size
     least = -(-laid.size // (LONG * unit))

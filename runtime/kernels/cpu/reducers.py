@@ -1,12 +1,11 @@
 """What a reduction does with numbers: where its accumulators begin, how they take more, what comes out of them.
 
-Moments are merged as Chan, Golub & LeVeque (1979) do: nothing cancels, whatever the mean.
+Moments are gathered as Welford (1962) has it and merged as Chan, Golub & LeVeque (1979) do: nothing cancels, whatever the mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -18,20 +17,20 @@ from runtime.kernels.cpu.expression import maximum
 Values = list[ir.Value]
 
 
-class Rows(NamedTuple):
-    """Rows that are taken together: how many elements were counted before the first, and how many each of them stands for."""
+class Counts(NamedTuple):
+    """How many elements were counted before a row, and how many it stands for."""
 
     before: ir.Value
-    counts: Values
+    own: ir.Value
 
 
 class Reducer(NamedTuple):
-    """`absorb` takes accumulators, for each row the values of so many expressions, and the rows; `finish` takes accumulators and
-    how many elements were counted, which is None while there is more to come."""
+    """`absorb` takes accumulators, the values of so many expressions, and counts; `finish` takes accumulators and how many elements
+    were counted, which is None while there is more to come."""
 
     expressions: int
     starts: tuple[float, ...]
-    absorb: Callable[[Code, Values, Sequence[Values], Rows], Values]
+    absorb: Callable[[Code, Values, Values, Counts], Values]
     finish: Callable[[Code, Values, ir.Value | None], Values]
 
 
@@ -39,36 +38,29 @@ def _same(code: Code, sums: Values, count: ir.Value | None) -> Values:
     return sums
 
 
-def _added(code: Code, sums: Values, values: Sequence[Values], rows: Rows) -> Values:
-    return [code.fadd(sums[0], reduce(code.fadd, (value for [value] in values)))]
+def _added(code: Code, sums: Values, values: Values, counts: Counts) -> Values:
+    return [code.fadd(sums[0], values[0])]
 
 
-def _largest(code: Code, best: Values, values: Sequence[Values], rows: Rows) -> Values:
-    return [reduce(lambda a, b: maximum(code, a, b), [best[0], *(value for [value] in values)])]
+def _largest(code: Code, best: Values, values: Values, counts: Counts) -> Values:
+    return [maximum(code, best[0], values[0])]
 
 
-def _gathered(code: Code, old: Values, values: Sequence[Values], rows: Rows) -> Values:
-    """Mean and sum of squares around it of these rows, merged with those of the rows before."""
-    b = code.b
-    numbers = [value for [value] in values]
-    if len(numbers) == 1:
-        return _merged(code, old, [[numbers[0], like(numbers[0], 0.0)]], rows)
-    mean = b.fmul(reduce(b.fadd, numbers), like(numbers[0], 1 / len(numbers)))
-    apart = [b.fsub(number, mean) for number in numbers]
-    squares = reduce(b.fadd, (b.fmul(each, each) for each in apart))
-    return _merged(code, old, [[mean, squares]], Rows(rows.before, [reduce(b.fadd, rows.counts)]))
+def _gathered(code: Code, moments: Values, values: Values, counts: Counts) -> Values:
+    """One more element."""
+    b, (mean, squares), [x] = code.b, moments, values
+    apart = b.fsub(x, mean)
+    mean = code.fma(apart, b.fdiv(counts.own, b.fadd(counts.before, counts.own)), mean)
+    return [mean, code.fma(apart, b.fsub(x, mean), squares)]
 
 
-def _merged(code: Code, old: Values, values: Sequence[Values], rows: Rows) -> Values:
-    b, (mean, squares), before = code.b, old, rows.before
-    for (other, more), count in zip(values, rows.counts, strict=True):
-        both = b.fadd(before, count)
-        share = b.select(b.fcmp_ordered(">", count, like(count, 0.0)), b.fdiv(count, both), like(count, 0.0))
-        apart = b.fsub(other, mean)
-        mean = code.fma(apart, share, mean)
-        squares = code.fma(b.fmul(apart, apart), b.fmul(before, share), b.fadd(squares, more))
-        before = both
-    return [mean, squares]
+def _merged(code: Code, moments: Values, values: Values, counts: Counts) -> Values:
+    b, (mean, squares), (other, more) = code.b, moments, values
+    some = b.fcmp_ordered(">", counts.own, like(counts.own, 0.0))
+    share = b.select(some, b.fdiv(counts.own, b.fadd(counts.before, counts.own)), like(counts.own, 0.0))
+    apart = b.fsub(other, mean)
+    squares = code.fma(b.fmul(apart, apart), b.fmul(counts.before, share), b.fadd(squares, more))
+    return [code.fma(apart, share, mean), squares]
 
 
 def _divided(code: Code, moments: Values, count: ir.Value | None) -> Values:
