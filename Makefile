@@ -6,7 +6,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(NEW_ENOUGH) && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench editor
+.PHONY: help setup demo test slow check bench editor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ demo: setup ## what netc says about a small net, a layer of a large one, two net
 
 test: $(VENV)/installed-test ## the whole test suite
 	$(BIN)/python -m pytest -n auto $(PYTEST)
+
+slow: $(VENV)/installed-test ## nets that are trained until they reach their scores; some minutes
+	$(BIN)/python -m pytest -n 0 -m slow $(PYTEST)
 
 check: $(VENV)/installed-check ## format, lint, types
 	$(BIN)/ruff format --check .
