@@ -13,13 +13,13 @@ from llvmlite import ir
 
 from runtime.kernels.cpu.code import F32, Code, Number
 from runtime.kernels.cpu.reducers import REDUCERS, Counts, Reducer, Values
-from runtime.kernels.cpu.sweep import Place, Run, Structure, Sweep
+from runtime.kernels.cpu.sweep import Place, Structure, Sweep
 
 
 class Unit(NamedTuple):
     """Its position among the outer ones, its rows and its columns."""
 
-    run: Run
+    run: Place
     part: Number
     begin: Number
     end: Number
@@ -85,7 +85,7 @@ class _Columns:
         code, sweep = self.code, self.sweep
         place, counts = sweep.place(unit.run, row), self._counts(unit, row)
         for [c], mask in sweep.along(unit.first, unit.last, 1):
-            [(*_, computation)] = sweep.computations([place], [c], mask)
+            computation = sweep.computation(place, c, mask)
             numbers = iter([computation.number(expr) for expr in sweep.structure.exprs])
             for reducer, states in self._accumulators():
                 at = [self._at(unit, state, c) for state in states]

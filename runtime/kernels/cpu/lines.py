@@ -173,8 +173,8 @@ class _Lines:
         """Accumulators with what stands at these columns; those of the columns that are not there stay."""
         code = self.code
         new: list[ir.Value] = []
-        for *_, computation in self.sweep.computations([place], columns, mask):
-            taken = 0
+        for c in columns:
+            computation, taken = self.sweep.computation(place, c, mask), 0
             for kind, own in zip(self.kinds, before, strict=True):
                 exprs = self.sweep.structure.exprs[taken : taken + kind.expressions]
                 taken += kind.expressions

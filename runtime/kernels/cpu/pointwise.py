@@ -16,7 +16,7 @@ from runtime.kernels.cpu.expression import canonical, weight
 from runtime.kernels.cpu.interpreted import interpreted
 from runtime.kernels.cpu.layout import Layout, collapsed, cost, pieces
 from runtime.kernels.cpu.streams import parted
-from runtime.kernels.cpu.sweep import Place, Run, Structure, Sweep, indexes, numbers, structured
+from runtime.kernels.cpu.sweep import Place, Structure, Sweep, indexes, numbers, structured
 
 FLAT = 4096
 """How wide rows are made where there is only one."""
@@ -86,19 +86,17 @@ def _map(code: Code, structure: Structure, unroll: int, periodic: bool) -> None:
     period = sweep.take()
     with sweep.runs(code.lo, code.hi) as (run, begin, end):
         run = _repeated(sweep, run, period) if periodic else run
-        with sweep.blocks(run, begin, end, 1) as (places, width):
+        with sweep.each_row(run, begin, end) as (place, width):
             for columns, mask in sweep.along(0, width, unroll):
-                _written(sweep, places, columns, mask)
+                _written(sweep, place, columns, mask)
 
 
-def _written(sweep: Sweep, places: Sequence[Place], columns: Sequence[Number], mask: ir.Value | None) -> None:
+def _written(sweep: Sweep, place: Place, columns: Sequence[Number], mask: ir.Value | None) -> None:
     """All is computed before anything is written: a result may lie where an operand does."""
     exprs, kinds = sweep.structure.exprs, sweep.kinds
-    values = [
-        (place, c, [computation.stored(expr, kind.dtype) for expr, kind in zip(exprs, kinds, strict=False)])
-        for place, c, computation in sweep.computations(places, columns, mask)
-    ]
-    for place, c, stored in values:
+    computations = [sweep.computation(place, c, mask) for c in columns]
+    values = [[own.stored(expr, kind.dtype) for expr, kind in zip(exprs, kinds, strict=False)] for own in computations]
+    for c, stored in zip(columns, values, strict=True):
         for result, value in enumerate(stored):
             sweep.write(value, place, result, c, mask)
 
@@ -112,7 +110,7 @@ def _scratch(layout: Layout, structure: Structure) -> int:
     return sum(layout.columns * SIZES[structure.kinds[i].dtype] for i in _repeating(structure))
 
 
-def _repeated(sweep: Sweep, run: Run, period: Number) -> Run:
+def _repeated(sweep: Sweep, run: Place, period: Number) -> Place:
     """Operands with the same columns in all rows, repeated in scratch until they fill a row."""
     code, origins, to = sweep.code, list(run.origins), sweep.code.scratch
     for i in _repeating(sweep.structure):

@@ -1,10 +1,10 @@
-"""A sweep: how kernels walk over arrays that lie side by side. One outer position after the other, rows in blocks, along each
+"""A sweep: how kernels walk over arrays that lie side by side. One outer position after the other, row by row, and along each
 row vectors; what does not vary along rows or columns is read once for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
@@ -74,16 +74,8 @@ def numbers(arrays: Sequence[Array], layout: Layout, literals: Sequence[float]) 
     return [*table, *np.array(literals, np.float64).view(np.int64).tolist()]
 
 
-class Run(NamedTuple):
-    """An outer position: its coordinates, where each array begins, and the numbers that do not vary along rows or columns."""
-
-    coordinates: list[Number]
-    origins: list[Number]
-    singles: list[ir.Value | None]
-
-
 class Place(NamedTuple):
-    """A row: coordinates with its own, where it begins in each array, and the numbers that do not vary along it."""
+    """An outer position, or a row: its coordinates, where it begins in each array, and the numbers that do not vary from there on."""
 
     coordinates: list[Number]
     origins: list[Number]
@@ -109,17 +101,17 @@ class Sweep:
             value = self.code.b.bitcast(bits, TYPES["f64"])
             return self.code.splat(value if self.structure.number == "f64" else self.code.b.fptrunc(value, F32), self.lanes)
 
-    def run(self, o: Number) -> Run:
+    def run(self, o: Number) -> Place:
         code = self.code
         coordinates: list[Number] = []
         for size in reversed(self.sizes[1:]):
             coordinates, o = [code.rem(o, size), *coordinates], code.div(o, size)
         coordinates = [o, *coordinates]
         origins = [code.total(base, *map(code.mul, coordinates, steps)) for base, steps, _ in self.arrays]
-        return Run(coordinates, origins, self._singles(origins, [kind.rows for kind in self.kinds], [None] * len(self.kinds)))
+        return Place(coordinates, origins, self._singles(origins, [kind.rows for kind in self.kinds], [None] * len(self.kinds)))
 
     @contextmanager
-    def runs(self, lo: Number, hi: Number) -> Iterator[tuple[Run, Number, Number]]:
+    def runs(self, lo: Number, hi: Number) -> Iterator[tuple[Place, Number, Number]]:
         """The outer positions that a range of rows meets, counted through all of them, with the first row and the end in each."""
         code = self.code
         with code.loop(code.div(lo, self.rows), code.div(code.add(hi, code.sub(self.rows, 1)), self.rows)) as o:
@@ -127,21 +119,13 @@ class Sweep:
             yield self.run(o), code.max(code.sub(lo, before), 0), code.min(code.sub(hi, before), self.rows)
 
     @contextmanager
-    def blocks(self, run: Run, begin: Number, end: Number, height: int) -> Iterator[tuple[list[Place], Number]]:
-        """`height` rows at a time, and how long they are. Where fewer are left the last stands there several times; a shorter
-        last row stands alone."""
+    def each_row(self, run: Place, begin: Number, end: Number) -> Iterator[tuple[Place, Number]]:
+        """A row, and how long it is."""
         code = self.code
-        whole = code.min(end, self.full)
-        many = code.div(code.add(code.max(code.sub(whole, begin), 0), height - 1), height)
-        more = code.b.zext(code.compare(">", end, self.full), many.type)
-        with code.loop(0, code.add(many, more)) as block:
-            short = code.compare("==", block, many)
-            first = code.b.select(short, self.full, code.add(begin, code.mul(block, height)))
-            last = code.b.select(short, self.full, code.sub(whole, 1))
-            rows = [code.min(code.add(first, i), last) for i in range(height)] if height > 1 else [first]
-            yield [self.place(run, row) for row in rows], code.b.select(short, self.rest, self.columns)
+        with code.loop(begin, end) as row:
+            yield self.place(run, row), code.b.select(code.compare("==", row, self.full), self.rest, self.columns)
 
-    def place(self, run: Run, row: Number) -> Place:
+    def place(self, run: Place, row: Number) -> Place:
         code = self.code
         steps = [step if kind.rows else 0 for kind, (_, _, step) in zip(self.kinds, self.arrays, strict=True)]
         origins = [code.add(origin, code.mul(row, step)) for origin, step in zip(run.origins, steps, strict=True)]
@@ -167,34 +151,25 @@ class Sweep:
         with code.when(code.compare("<", begin, end)):
             yield [begin], code.mask(code.sub(end, begin), self.lanes)
 
-    def computations(
-        self, places: Sequence[Place], columns: Sequence[Number], mask: ir.Value | None
-    ) -> Iterator[tuple[Place, Number, Computation]]:
-        """One for each place and column; what does not vary from row to row is read once."""
-        for c in columns:
-            shared: dict[int, ir.Value] = {}
-            for place in places:
-                yield place, c, Computation(self.code, self._leaf(place, c, mask, shared), self.lanes, self.structure.number)
+    def computation(self, place: Place, c: Number, mask: ir.Value | None) -> Computation:
+        """Of what stands in a row from a column on."""
 
-    def _leaf(self, place: Place, c: Number, mask: ir.Value | None, shared: dict[int, ir.Value]) -> Callable[[Expr], Typed]:
         def leaf(e: Expr) -> Typed:
             if e.op == "index":
                 return self._index(place, c, e.leaf), self.structure.number
             i = self.structure.results + e.leaf
             if i >= len(self.kinds):
                 return self.literals[i - len(self.kinds)], self.structure.number
-            return register(self.code, self._read(place, i, c, mask, shared), self.kinds[i].dtype)
+            return register(self.code, self._read(place, i, c, mask), self.kinds[i].dtype)
 
-        return leaf
+        return Computation(self.code, leaf, self.lanes, self.structure.number)
 
-    def _read(self, place: Place, i: int, c: Number, mask: ir.Value | None, shared: dict[int, ir.Value]) -> ir.Value:
-        single, kind = place.singles[i], self.kinds[i]
+    def _read(self, place: Place, i: int, c: Number, mask: ir.Value | None) -> ir.Value:
+        single, dtype = place.singles[i], self.kinds[i].dtype
         if single is not None:
             return single
-        if i not in shared or kind.rows:
-            at = self.code.at(place.origins[i], c, kind.dtype)
-            shared[i] = self.code.load(at, kind.dtype, self.lanes) if mask is None else self.code.load_masked(at, mask, kind.dtype)
-        return shared[i]
+        at = self.code.at(place.origins[i], c, dtype)
+        return self.code.load(at, dtype, self.lanes) if mask is None else self.code.load_masked(at, mask, dtype)
 
     def _index(self, place: Place, c: Number, axis: int) -> ir.Value:
         """The position along an axis, which is counted from the last; along columns it goes from lane to lane."""
