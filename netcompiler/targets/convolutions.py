@@ -1,13 +1,14 @@
-"""Convolutions and products on a processor: which algorithm can run what, and at which share of its arithmetic."""
+"""Convolutions and products on a processor: which algorithm can run what."""
 
 from __future__ import annotations
 
 from netcompiler.plan import Instruction
+from netcompiler.targets.costs import by_bands, by_outer_bands, by_outer_rows, by_outer_tiles, by_rows, by_tiles
 from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX
 from netcompiler.targets.target import Offer, Reason, not_single
 
-PAYS = 16
-"""Channels from which on Winograd's transforms cost less than they save: at 8 it is as fast as bands are."""
+PAYS = 8
+"""Channels from which on Winograd's transforms may cost less than they save."""
 
 
 def not_for_winograd(instruction: Instruction) -> Reason:
@@ -54,24 +55,27 @@ def not_in_bands(instruction: Instruction) -> Reason:
 
 DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, finishes=op != "conv_dw", speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
 
+NEAR = 0.95
+"""The share of its peak that a register block reaches when all that it reads is near."""
+
 CONVOLUTIONS = {
     "conv": (
         DEPTHWISE["conv"],
-        Offer("conv", "product", not_shared, packs=CONV, finishes=True, speed=0.9),
-        Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, speed=0.95),
-        Offer("conv", "winograd4", not_for_winograd, packs=WINOGRAD4, finishes=True, speed=2.7, exact=False),
+        Offer("conv", "product", not_shared, packs=CONV, finishes=True, work=by_rows, speed=NEAR),
+        Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, work=by_bands, speed=NEAR),
+        Offer("conv", "winograd4", not_for_winograd, packs=WINOGRAD4, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dx": (
         DEPTHWISE["conv_dx"],
-        Offer("conv_dx", "product", not_shared, packs=CONV_DX, finishes=True, speed=0.9),
-        Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, speed=0.95),
-        Offer("conv_dx", "winograd4", not_for_winograd, packs=WINOGRAD4_DX, finishes=True, speed=2.7, exact=False),
+        Offer("conv_dx", "product", not_shared, packs=CONV_DX, finishes=True, work=by_rows, speed=NEAR),
+        Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, work=by_bands, speed=NEAR),
+        Offer("conv_dx", "winograd4", not_for_winograd, packs=WINOGRAD4_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dw": (
         DEPTHWISE["conv_dw"],
-        Offer("conv_dw", "product", not_shared, speed=0.75),
-        Offer("conv_dw", "bands", not_in_bands, speed=0.8),
-        Offer("conv_dw", "winograd4", not_for_winograd, speed=2.7, exact=False),
+        Offer("conv_dw", "product", not_shared, work=by_outer_rows, speed=NEAR),
+        Offer("conv_dw", "bands", not_in_bands, work=by_outer_bands, speed=0.75),
+        Offer("conv_dw", "winograd4", not_for_winograd, work=by_outer_tiles, speed=NEAR, exact=False),
     ),
     "matmul": (Offer("matmul", refuses=not_read_along, speed=0.7),),
 }

@@ -17,7 +17,7 @@ COMPILED = {
     **FORMS,
     **SWEEPS,
     **WINDOWS,
-    "pack": tuple(Offer("pack", form, refuses=PACKED[form]) for form in PACKED),
+    "pack": tuple(Offer("pack", form, refuses=PACKED[form], stream=0.5) for form in PACKED),
 }
 
 CPU = Target(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import NamedTuple
 
 from netcompiler.instructions.op import flops, traffic
 from netcompiler.plan import Instruction
@@ -28,10 +29,22 @@ def none(instruction: Instruction) -> int:
     return 0
 
 
+class Work(NamedTuple):
+    """What is computed and what crosses memory."""
+
+    flops: float
+    bytes: float
+
+
+def plain(instruction: Instruction) -> Work:
+    """No more than what is asked for."""
+    return Work(flops(instruction), traffic(instruction))
+
+
 @dataclass(frozen=True)
 class Offer:
-    """A way to run an instruction. `refuses` gives the reason where it cannot; `speed` and `stream` are shares of the
-    machine's peak arithmetic and memory speed that it reaches."""
+    """A way to run an instruction. `refuses` gives the reason where it cannot; `work` is what it does, and `speed` and `stream`
+    are the shares of the machine's peak arithmetic and memory speed that it reaches meanwhile."""
 
     kernel: str
     algorithm: str = ""
@@ -41,6 +54,7 @@ class Offer:
     """A form of an operand that it reads beside it."""
     finishes: bool = False
     """Whether it computes a map on its results before it writes them."""
+    work: Callable[[Instruction], Work] = plain
     speed: float = 1.0
     stream: float = 1.0
     exact: bool = True
@@ -73,7 +87,8 @@ class Target:
 
     def seconds(self, offer: Offer, instruction: Instruction) -> float:
         """The slower of computing and moving, at the shares that the offer reaches."""
-        return max(flops(instruction) / (self.flops * offer.speed), traffic(instruction) / (self.bytes * offer.stream))
+        work = offer.work(instruction)
+        return max(work.flops / (self.flops * offer.speed), work.bytes / (self.bytes * offer.stream))
 
 
 def site(instruction: Instruction) -> str:
