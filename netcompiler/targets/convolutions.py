@@ -8,7 +8,7 @@ from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX
 from netcompiler.targets.target import Offer, Reason, not_single
 
 PAYS = 8
-"""Channels from which on Winograd's transforms may cost less than they save."""
+"""Channels from which on Winograd's transforms may cost less than they save: fewer leave most of a vector idle."""
 
 
 def not_for_winograd(instruction: Instruction) -> Reason:
