@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from netcompiler.cli import main
+from netcompiler.cli import main, progress
 from netcompiler.recipe import Recipe
 from runtime import checkpoint
 from runtime.checkpoint import CheckpointError
@@ -125,7 +125,9 @@ def test_two_epochs_of_digits(ask: Ask) -> None:
     assert re.search(r"^tiny    *\d", answer.out)
     assert "1,498 pictures to train on, 299 to validate on, 1x8x8" in answer.out
     assert re.search(
-        r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  waiting for data \d+%  0:00 left", answer.out, re.MULTILINE
+        r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  waiting for data \d+%  .* MiB  0:00 left",
+        answer.out,
+        re.MULTILINE,
     )
 
 
@@ -488,6 +490,45 @@ def test_a_terminal_gets_a_table(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert re.search(r"epoch +rate +loss +top1 +val loss +val top1 +pictures/s", text)
     assert re.search(r"2/2 +0\.01 +0\.\d{4} +\d\d\.\d% .* best", text)
+
+
+def test_lines_of_json(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every line is one, from the beginning to the end; between epochs only after an interval."""
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    begin, *steps, end = map(json.loads, ask("train", "tiny.yaml", "--json", "--epochs", "2").out.splitlines())
+    assert (begin["event"], begin["run"], begin["classes"]) == ("begin", "runs/tiny-1", list("0123456789"))
+    assert [line["event"] for line in steps] == [*["step"] * 30, "epoch"] * 2
+    assert [line["step"] for line in steps if line["event"] == "step"] == list(range(1, 61))
+    last = steps[-1]
+    assert str(last["training"]["loss"]) == metrics("runs/tiny-1")[-1]["loss"]
+    assert last["validation"]["top1"] == summary("runs/tiny-1")["last"]["top1"]
+    assert last["seconds_left"] == 0
+    assert last["memory"] > 10 * 2**20
+    assert (end["event"], end["ended"], end["best"]) == ("end", "complete", summary("runs/tiny-1")["best"])
+    monkeypatch.setattr(progress, "INTERVAL", 3600.0)
+    assert [json.loads(line)["event"] for line in ask("train", "tiny.yaml", "--json", "--epochs", "1").out.splitlines()] == [
+        "begin",
+        "epoch",
+        "end",
+    ]
+    assert ask("train", "tiny.yaml", "--json", "--quiet").status == 2
+
+
+def test_a_long_epoch_says_where_it_is(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    lines = ask("train", "tiny.yaml", "--epochs", "1").out.splitlines()
+    between = [line for line in lines if "step" in line and line.startswith("epoch 1/1  step ")]
+    assert len(between) == 30
+    assert re.fullmatch(
+        r"epoch 1/1  step 30/30  loss \d.*  top1 .*  rate 0.01  [\d,]+ pictures/s  waiting for data \d+%  .* MiB  0:00 left", between[-1]
+    )
+
+
+def test_what_is_not_finite_is_null_in_json() -> None:
+    assert json.loads(progress.as_json("epoch", training={"loss": float("nan"), "top1": 0.5})) == {
+        "event": "epoch",
+        "training": {"loss": None, "top1": 0.5},
+    }
 
 
 def _read(terminal: int) -> bytes:

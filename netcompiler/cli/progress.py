@@ -1,38 +1,103 @@
-"""Training as it is seen: a bar and a table on a terminal, a plain line an epoch elsewhere."""
+"""Training as it is seen: a bar and a table on a terminal; elsewhere a plain line an epoch, and every half a minute; or lines of JSON."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from netcompiler.recipe.watch import RISING
+from netcompiler.report.figures import size
 
 if TYPE_CHECKING:
     from runtime.progress import Moment, Row
     from runtime.trainer import Display
 
 
-class Plain:
-    """A line an epoch."""
+INTERVAL = 30.0
+"""Seconds between lines of an epoch that lasts longer."""
+
+
+class _Lines:
+    """A line an epoch, and one now and then between."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.written = time.perf_counter()
 
     def step(self, moment: Moment) -> None:
-        """Nothing: lines of steps would fill a file."""
+        if time.perf_counter() - self.written >= INTERVAL:
+            self._write(self.between(moment))
 
     def epoch(self, row: Row) -> None:
+        self._write(self.over(row))
+
+    def between(self, moment: Moment) -> str:
+        raise NotImplementedError
+
+    def over(self, row: Row) -> str:
+        raise NotImplementedError
+
+    def _write(self, line: str) -> None:
+        self.written = time.perf_counter()
+        self.stream.write(line + "\n")
+        self.stream.flush()
+
+
+class Plain(_Lines):
+    def between(self, moment: Moment) -> str:
+        m = moment
+        trained = [f"{name} {figure(name, value)}" for name, value in _shown(m.figures)]
+        return "  ".join([f"epoch {m.epoch}/{m.epochs}", f"step {m.step:,}/{m.steps:,}", *trained, *_pace(m)])
+
+    def over(self, row: Row) -> str:
         m = row.moment
         tested = [f"val {name} {figure(name, value)}" for name, value in _shown(row.tested)]
         trained = [f"{name} {figure(name, value)}" for name, value in _shown(m.figures)]
-        pace = [f"rate {m.rate:.3g}", f"{m.speed:,.0f} pictures/s", f"waiting for data {m.waiting:.0%}", f"{clock(m.left)} left"]
-        self.stream.write(f"epoch {m.epoch}/{m.epochs}  " + "  ".join([*trained, *tested, *pace]) + ("  best\n" if row.best else "\n"))
-        self.stream.flush()
+        return "  ".join([f"epoch {m.epoch}/{m.epochs}", *trained, *tested, *_pace(m), *(["best"] if row.best else [])])
+
+
+class Json(_Lines):
+    """For scripts: each line says by `event` what it is."""
+
+    def between(self, moment: Moment) -> str:
+        return as_json("step", **_facts(moment))
+
+    def over(self, row: Row) -> str:
+        return as_json("epoch", **_facts(row.moment), validation=row.tested, best=row.best)
+
+
+def as_json(event: str, **facts: Any) -> str:
+    """What is not finite is null: JSON has no word for it."""
+    return json.dumps({"event": event, **_finite(facts)}, ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _facts(m: Moment) -> dict[str, Any]:
+    from runtime.environment import resident
+
+    where = {"epoch": m.epoch, "epochs": m.epochs, "step": m.step, "steps": m.steps, "rate": m.rate, "training": m.figures}
+    pace = {"pictures_per_second": round(m.speed, 1), "waiting_for_data": round(m.waiting, 4), "seconds_left": round(m.left, 1)}
+    return {**where, **pace, "memory": resident()}
+
+
+def _pace(m: Moment) -> list[str]:
+    from runtime.environment import resident
+
+    speed = [f"rate {m.rate:.3g}", f"{m.speed:,.0f} pictures/s", f"waiting for data {m.waiting:.0%}"]
+    return [*speed, size(resident()), f"{clock(m.left)} left"]
 
 
 class Quiet:
@@ -52,9 +117,11 @@ class Live:
         self.headed = False
 
     def step(self, moment: Moment) -> None:
+        from runtime.environment import resident
+
         m = moment
         figures = "  ".join(f"{name} {figure(name, value)}" for name, value in _shown(m.figures))
-        text = f"{figures}  {m.speed:,.0f} pictures/s  data {m.waiting:.0%}  {clock(m.left)} left"
+        text = f"{figures}  {m.speed:,.0f} pictures/s  data {m.waiting:.0%}  {size(resident())}  {clock(m.left)} left"
         self.progress.update(self.task, completed=m.step, total=m.steps, description=f"epoch {m.epoch}/{m.epochs}", figures=text)
 
     def epoch(self, row: Row) -> None:
@@ -67,9 +134,9 @@ class Live:
 
 
 @contextmanager
-def display(stream: TextIO, quiet: bool) -> Iterator[Display]:
-    if quiet or not stream.isatty():
-        yield Quiet() if quiet else Plain(stream)
+def display(stream: TextIO, quiet: bool, in_json: bool) -> Iterator[Display]:
+    if quiet or in_json or not stream.isatty():
+        yield Quiet() if quiet else Json(stream) if in_json else Plain(stream)
         return
     columns = (
         TextColumn("{task.description}"),

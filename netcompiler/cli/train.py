@@ -73,7 +73,9 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--no-tune", action="store_true", help="choose kernels without timing those that were never timed here")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's events into the run's folder, too")
     parser.add_argument("--dry-run", action="store_true", help="look at spec, data, memory, disk and time, and stop there")
-    parser.add_argument("--quiet", action="store_true", help="print only how it ended")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="print only how it ended")
+    shown.add_argument("--json", action="store_true", help="a line of JSON when it begins, every half a minute, an epoch, and when it ends")
     return parser
 
 
@@ -86,14 +88,14 @@ def _rehearsed(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from netcompiler.cli.progress import display
+    from netcompiler.cli.progress import as_json, display
     from runtime.tensorboard import also
 
     _check_tensorboard(args)
     with _begun(args) as ready, ExitStack() as open_:
         if not args.quiet:
-            print(ready.heading, flush=True)
-        with display(sys.stdout, args.quiet) as shown:
+            print(as_json("begin", run=str(ready.run.folder), **ready.about) if args.json else ready.heading, flush=True)
+        with display(sys.stdout, args.quiet, args.json) as shown:
             if args.tensorboard:
                 shown = open_.enter_context(also(shown, ready.run, ready.trainer.progress.step))
             outcome = ready.trainer.fit(ready.run, shown, ready.about, ready.source)
@@ -101,7 +103,7 @@ def _train(args: argparse.Namespace) -> int:
             _report(ready)
         if left_out := ready.material.faults:
             print(f"netc: {left_out}", file=sys.stderr)
-        return _ended(outcome, ready)
+        return _ended(outcome, ready, args.json)
 
 
 def _check_tensorboard(args: argparse.Namespace) -> None:
@@ -148,22 +150,34 @@ ENDS = {
 }
 
 
-def _ended(outcome: Outcome, ready: Ready) -> int:
-    from netcompiler.cli.progress import clock, figure
+def _ended(outcome: Outcome, ready: Ready, in_json: bool) -> int:
+    from netcompiler.cli.progress import as_json
 
-    run, goal = ready.run, ready.trainer.goal
+    run = ready.run
     why = ENDS[outcome.ended].format(steps=outcome.steps, next=outcome.steps + 1, kept=outcome.kept, why=_reason(outcome))
     good = outcome.ended in GOOD
     if not good:
         print(f"netc: {why}`netc train --resume {run.folder}{_smaller(outcome, ready)}` goes on from there", file=sys.stderr)
+    if in_json:
+        print(as_json("end", run=str(run.folder), **outcome.summary()))
+    else:
+        _say_best(outcome, ready, why if good else "")
+    return FINE if good else 128 + outcome.signal if outcome.signal else FAULTY
+
+
+def _say_best(outcome: Outcome, ready: Ready, why: str) -> None:
+    from netcompiler.cli.progress import clock, figure
+
+    run, goal = ready.run, ready.trainer.goal
     if outcome.best:
         names = dict.fromkeys([goal, *outcome.best.tested])
         best = ", ".join(f"{name} {figure(name, outcome.best.tested[name])}" for name in names)
-        print(f"{why if good else ''}best in epoch {outcome.best.moment.epoch}: {best}; {clock(outcome.seconds)} in all")
-        print(f"{run.folder} has the weights{' and report.html' if good else ''}; `netc eval {run.folder}` measures them again")
+        print(f"{why}best in epoch {outcome.best.moment.epoch}: {best}; {clock(outcome.seconds)} in all")
+        print(
+            f"{run.folder} has the weights{' and report.html' if outcome.ended in GOOD else ''}; `netc eval {run.folder}` measures them again"
+        )
     else:
         print(f"{run.folder} has the weights so far, in last.safetensors")
-    return FINE if good else 128 + outcome.signal if outcome.signal else FAULTY
 
 
 def _smaller(outcome: Outcome, ready: Ready) -> str:
