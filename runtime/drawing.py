@@ -58,7 +58,7 @@ def picture(values: Array) -> bytes:
 
 def colour(number: int) -> tuple[int, int, int]:
     """Black for 0, then hues that are far from their neighbours."""
-    red, green, blue = colorsys.hsv_to_rgb(number * GOLDEN % 1, 0.9, 1.0 if number else 0.0)
+    red, green, blue = colorsys.hsv_to_rgb(number * GOLDEN % 1, 0.7, 1.0 if number else 0.0)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
@@ -77,7 +77,7 @@ def _mark(image: Any, mark: Mark, ink: tuple[int, int, int]) -> None:
 
     pen = ImageDraw.Draw(image)
     places = [(x * image.width, y * image.height) for x, y in mark.points]
-    width = max(2, min(image.size) // 150)
+    width = max(2, min(image.size) // 64)
     if mark.closed:
         pen.line([*places, places[0]], fill=ink, width=width)
     for x, y in () if mark.closed else places:

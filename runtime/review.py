@@ -51,6 +51,8 @@ def review(session: Session, test: Feeder) -> Review:
     counted = Choices(classes)
     worst: list[tuple[float, int, Mistake]] = []
     for places, (inputs, targets) in test.batches(session.plan.batch, np.arange(count)):
+        if not len(places):  # all of its rows are bad
+            continue
         shares = answers(session, {output: CHOICE}, inputs)[output]
         labels, called = targets[output], shares.argmax(axis=1)
         counted.add(shares, labels)

@@ -173,9 +173,8 @@ def _say_best(outcome: Outcome, ready: Ready, why: str) -> None:
         names = dict.fromkeys([goal, *outcome.best.tested])
         best = ", ".join(f"{name} {figure(name, outcome.best.tested[name])}" for name in names)
         print(f"{why}best in epoch {outcome.best.moment.epoch}: {best}; {clock(outcome.seconds)} in all")
-        print(
-            f"{run.folder} has the weights{' and report.html' if outcome.ended in GOOD else ''}; `netc eval {run.folder}` measures them again"
-        )
+        page = " and report.html" if outcome.ended in GOOD else ""
+        print(f"{run.folder} has the weights{page}; `netc eval {run.folder}` measures them again")
     else:
         print(f"{run.folder} has the weights so far, in last.safetensors")
 
