@@ -65,15 +65,14 @@ def main() -> int:
                     return 1
                 known[_key(mode, row)] = found
                 print(_line(row, found), flush=True)
-    if not args.nets:
-        RECORD.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        PAGE.write_text(_page(args, known), encoding="utf-8")
+                RECORD.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+                PAGE.write_text(_page(args, known), encoding="utf-8")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("nets", nargs="*", help="only these, and no page is written")
+    parser.add_argument("nets", nargs="*", help="only these: the page keeps what it has of the others")
     parser.add_argument("--full", action="store_true", help="all variants of PyTorch, and inference")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--threads", default="2")
