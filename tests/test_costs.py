@@ -12,8 +12,10 @@ from netcompiler.targets.costs import by_bands, by_outer_bands, by_outer_rows, b
 CPU = TARGETS["cpu"]
 
 
-def convolution(op: str, n: int, side: int, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1) -> Instruction:
-    window = (Axis(kernel, stride, kernel // 2, (kernel - 1) // 2),) * 2
+def convolution(
+    op: str, n: int, side: int, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, pad: int | None = None
+) -> Instruction:
+    window = (Axis(kernel, stride, kernel // 2 if pad is None else pad, (kernel - 1) // 2 if pad is None else pad),) * 2
     x = Value("x", "f32", (n, side, side, channels))
     w = Value("w", "f32", (filters, kernel, kernel, channels // groups))
     y = Value("y", "f32", (n, *(axis.size(side) for axis in window), filters))
@@ -39,6 +41,7 @@ def convolution(op: str, n: int, side: int, channels: int, filters: int, kernel:
         (("conv", 16, 32, 24, 24, 5), "product", "product"),
         (("conv_dx", 16, 28, 128, 128, 3), "winograd4", "winograd4"),
         (("conv_dx", 128, 14, 6, 16, 5), "bands", "bands"),
+        (("conv_dx", 128, 14, 6, 16, 5, 1, 1, 0), "bands", "bands"),
         (("conv_dw", 16, 28, 128, 128, 3), "winograd4", "winograd4"),
         (("conv_dw", 16, 224, 3, 64, 7, 2), "bands", "bands"),
         (("conv_dw", 16, 14, 24, 64, 5), "bands", "bands"),

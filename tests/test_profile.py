@@ -13,6 +13,7 @@ from netcompiler.plan import Instruction, Program, Value
 from netcompiler.report.profile import Profile, layer, layer_columns
 from netcompiler.scalar import operand
 from netcompiler.targets import TARGETS, Chooser, Offer, Target
+from netcompiler.targets.target import site
 from runtime.ceilings import ceilings
 from runtime.session import Session
 
@@ -78,6 +79,7 @@ def test_why_a_kernel_was_taken() -> None:
     x, w = Value("x", "f32", (1, 4, 4, 2)), Value("w", "f32", (5, 1, 1, 2))
     conv = Instruction((Value("y", "f32", (1, 4, 4, 5)),), "conv", (x, w), {"window": (), "groups": 1})
     assert Chooser(TARGET).because(conv) == "direct: 640.000 ms by formula; conv.winograd4: its stride is 2"
+    assert Chooser(TARGET, {site(conv): {"direct": 0.5}}).because(conv) == "direct: 500.000 ms measured; conv.winograd4: its stride is 2"
 
 
 def test_layers_are_added_up_and_the_longest_come_first() -> None:

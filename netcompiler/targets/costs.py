@@ -57,7 +57,8 @@ def by_rows(instruction: Instruction) -> Work:
     """For each tap of a register block the addresses of its rows are read: a quarter of a panel's channels could be summed meanwhile."""
     s = sizes(instruction)
     each = s.inner * whole(s.outer, VECTOR) + 4 * PANEL * panels(s.outer)
-    return done(instruction, 2 * s.pixels * taps(s.window) * s.groups * each)
+    pixels = s.pixels if instruction.core.op == "conv" else prod(s.x.shape[:-1]) // prod(axis.stride for axis in s.window)
+    return done(instruction, 2 * pixels * taps(s.window) * s.groups * each)
 
 
 def by_outer_rows(instruction: Instruction) -> Work:
