@@ -11,6 +11,7 @@ from netcompiler.passes.select import select
 from netcompiler.plan import Instruction, Plan, Program, Value
 from netcompiler.targets import TARGETS, Chooser, NoOffer, Offer, Target
 from netcompiler.targets.target import site
+from runtime.kernels import cpu
 from runtime.kernels.numpy import KERNELS
 
 A, B = Value("%1", "f32", (8, 64)), Value("%2", "f32", (8, 64))
@@ -50,6 +51,17 @@ def test_a_kernel_takes_attributes_by_name_only(op: str) -> None:
         kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
         for kind in kinds.values()
     )
+
+
+def test_cpu_offers_nothing_but_kernels_that_exist() -> None:
+    offered = {offer for offers in TARGETS["cpu"].offers.values() for offer in offers if offer.kernel != "oracle"}
+    assert {f"{offer.kernel}_{offer.algorithm}".rstrip("_") for offer in offered} <= set(cpu.KERNELS)
+
+
+@pytest.mark.parametrize("op", sorted(set(KERNELS) & set(cpu.KERNELS)))
+def test_compiled_kernels_take_what_the_oracle_takes(op: str) -> None:
+    theirs, ours = (list(inspect.signature(kernels[op]).parameters) for kernels in (cpu.KERNELS, KERNELS))
+    assert [name for name in theirs if name in ours] == ours
 
 
 def test_the_cheapest_offer_that_fits_is_taken(toy: Target) -> None:

@@ -125,7 +125,7 @@ def test_two_epochs_of_digits(ask: Ask) -> None:
     assert re.search(r"^tiny    *\d", answer.out)
     assert "1,498 pictures to train on, 299 to validate on, 1x8x8" in answer.out
     assert re.search(
-        r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  waiting for data \d+%  .* MiB  0:00 left",
+        r"^epoch 2/2  loss 0\.\d+  top1 .*  val loss .*  val top1 9.*pictures/s  waiting for data \d+%  .* [MG]iB  0:00 left",
         answer.out,
         re.MULTILINE,
     )
@@ -520,7 +520,7 @@ def test_a_long_epoch_says_where_it_is(ask: Ask, monkeypatch: pytest.MonkeyPatch
     between = [line for line in lines if "step" in line and line.startswith("epoch 1/1  step ")]
     assert len(between) == 30
     assert re.fullmatch(
-        r"epoch 1/1  step 30/30  loss \d.*  top1 .*  rate 0.01  [\d,]+ pictures/s  waiting for data \d+%  .* MiB  0:00 left", between[-1]
+        r"epoch 1/1  step 30/30  loss \d.*  top1 .*  rate 0.01  [\d,]+ pictures/s  waiting for data \d+%  .* [MG]iB  0:00 left", between[-1]
     )
 
 

@@ -5,15 +5,21 @@ A unit is a part of the rows and of the columns at one outer position; what part
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from llvmlite import ir
 
 from runtime.kernels.cpu.code import F32, Code, Number
-from runtime.kernels.cpu.reducers import REDUCERS, Counts, Reducer, Values
+from runtime.kernels.cpu.reducers import REDUCERS, Counts, Reducer, Take, Values
 from runtime.kernels.cpu.sweep import Place, Structure, Sweep
+
+BLOCK = 32
+"""Rows whose sums are on their own at first."""
+OWN, TOTAL = range(2)
+"""Levels of accumulators."""
+LEVELS = 2
 
 
 class Unit(NamedTuple):
@@ -47,11 +53,16 @@ class _Columns:
         self.steps = [take() for _ in range(structure.results)]
 
     def write(self) -> None:
+        """Blocks of rows apart from what was there before: so few numbers meet one that is much larger."""
         with self.code.loop(self.code.lo, self.code.hi) as number:
             unit = self._unit(number)
-            self._start(unit)
-            with self.code.loop(unit.begin, unit.end) as row:
-                self._absorb(unit, row)
+            self._start(unit, TOTAL)
+            with self.code.loop(unit.begin, unit.end, BLOCK) as begin:
+                end = self.code.min(self.code.add(begin, BLOCK), unit.end)
+                self._start(unit, OWN)
+                with self.code.loop(begin, end) as row:
+                    self._absorb(unit, begin, row)
+                self._join(unit, begin, end)
             self._finish(unit)
 
     def _unit(self, number: Number) -> Unit:
@@ -70,35 +81,53 @@ class _Columns:
             yield reducer, list(range(state, state + len(reducer.starts)))
             state += len(reducer.starts)
 
-    def _at(self, unit: Unit, state: int, c: Number) -> Number:
-        return self.code.at(self.code.scratch, self.code.total(self.code.mul(self.width, state), self.code.sub(c, unit.first)))
+    def _at(self, unit: Unit, level: int, states: Sequence[int], c: Number) -> list[Number]:
+        """Where accumulators are: those of a block, then those of all blocks."""
+        code, many = self.code, sum(len(reducer.starts) for reducer in self.reducers)
+        column = code.at(code.scratch, code.sub(c, unit.first))
+        return [code.at(column, code.mul(self.width, level * many + state)) for state in states]
 
-    def _start(self, unit: Unit) -> None:
+    def _start(self, unit: Unit, level: int) -> None:
         code, lanes = self.code, self.sweep.lanes
         with code.loop(unit.first, unit.last, lanes) as c:
             for reducer, states in self._accumulators():
-                for state, start in zip(states, reducer.starts, strict=True):
-                    code.store(code.real(start, lanes), self._at(unit, state, c))
+                for address, start in zip(self._at(unit, level, states, c), reducer.starts, strict=True):
+                    code.store(code.real(start, lanes), address)
 
-    def _absorb(self, unit: Unit, row: Number) -> None:
+    def _absorb(self, unit: Unit, begin: Number, row: Number) -> None:
         """One row after the other, since memory is read best as it lies."""
-        code, sweep = self.code, self.sweep
-        place, counts = sweep.place(unit.run, row), self._counts(unit, row)
+        sweep = self.sweep
+        place, counts = sweep.place(unit.run, row), self._counts(begin, row)
         for [c], mask in sweep.along(unit.first, unit.last, 1):
             computation = sweep.computation(place, c, mask)
             numbers = iter([computation.number(expr) for expr in sweep.structure.exprs])
             for reducer, states in self._accumulators():
-                at = [self._at(unit, state, c) for state in states]
-                old = [code.load(address, lanes=sweep.lanes) for address in at]
-                for value, address in zip(reducer.absorb(code, old, list(islice(numbers, reducer.expressions)), counts), at, strict=True):
-                    code.store(value, address)
+                self._update(reducer.absorb, self._at(unit, OWN, states, c), list(islice(numbers, reducer.expressions)), counts)
 
-    def _counts(self, unit: Unit, row: Number) -> Counts:
-        """Elements that were counted in this unit, and how many the row stands for."""
-        if not self.merging:
-            return Counts(self._real(self.code.sub(row, unit.begin)), self._real(1))
-        before, after = self._counted(row), self._counted(self.code.add(row, 1))
-        return Counts(self._real(self.code.sub(before, self._counted(unit.begin))), self._real(self.code.sub(after, before)))
+    def _join(self, unit: Unit, begin: Number, end: Number) -> None:
+        """A block with those before."""
+        code, lanes = self.code, self.sweep.lanes
+        counts = self._between(unit.begin, begin, end)
+        with code.loop(unit.first, unit.last, lanes) as c:
+            for reducer, states in self._accumulators():
+                own = [code.load(address, lanes=lanes) for address in self._at(unit, OWN, states, c)]
+                self._update(reducer.join, self._at(unit, TOTAL, states, c), own, counts)
+
+    def _update(self, take: Take, addresses: Sequence[Number], values: Values, counts: Counts) -> None:
+        code = self.code
+        new = take(code, [code.load(address, lanes=self.sweep.lanes) for address in addresses], values, counts)
+        for value, address in zip(new, addresses, strict=True):
+            code.store(value, address)
+
+    def _counts(self, begin: Number, row: Number) -> Counts:
+        """Elements that were counted in this block, and how many the row stands for."""
+        if self.merging:
+            return self._between(begin, row, self.code.add(row, 1))
+        return Counts(self._real(self.code.sub(row, begin)), self._real(1))
+
+    def _between(self, begin: Number, middle: Number, end: Number) -> Counts:
+        counted = [self._counted(row) for row in (begin, middle, end)]
+        return Counts(*(self._real(self.code.sub(after, before)) for before, after in pairwise(counted)))
 
     def _counted(self, row: Number) -> Number:
         """Elements in front of a row: each `group` of rows stands for pieces of the same size, until the whole is used up."""
@@ -123,6 +152,6 @@ class _Columns:
     def _results(self, unit: Unit, c: Number, count: ir.Value | None) -> Values:
         found: Values = []
         for reducer, states in self._accumulators():
-            values = [self.code.load(self._at(unit, state, c), lanes=self.sweep.lanes) for state in states]
+            values = [self.code.load(address, lanes=self.sweep.lanes) for address in self._at(unit, TOTAL, states, c)]
             found += reducer.finish(self.code, values, count)
         return found

@@ -15,7 +15,7 @@ import numpy as np
 from netcompiler.scalar import Expr, operand
 from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import LANES
-from runtime.kernels.cpu.columns import columns
+from runtime.kernels.cpu.columns import LEVELS, columns
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.expression import canonical, weight
 from runtime.kernels.cpu.layout import MOST, Layout, address, collapsed, cost, pieces
@@ -101,12 +101,14 @@ def reduced(task: Reduction) -> Iterator[Step]:
 
 
 def _groups(task: Reduction) -> int:
-    """How many rows together are whole vectors, where one is narrow and does not end with one, and all lie one behind the other."""
+    """How many rows to lay side by side, where they are narrow and lie one behind the other: whole vectors, and several of them."""
     *rows, width = task.shape
     together = LANES // gcd(width, LANES)
+    while together * width < NARROW * LANES:
+        together *= 2
     plain = all(x.shape == task.shape and x.flags.c_contiguous for x in task.operands) and not indexes(task.exprs)
     apart = task.axes != tuple(range(len(rows))) or not MOMENTS.isdisjoint(task.kinds)
-    return 1 if apart or not plain or width >= NARROW * LANES or prod(rows) % (8 * together) else together
+    return 1 if apart or not plain or width >= NARROW * LANES or prod(rows) % together or prod(rows) < 16 * together else together
 
 
 def _by_groups(task: Reduction, groups: int) -> Iterator[Step]:
@@ -193,6 +195,6 @@ def _step(task: Reduction, laid: Laid, made: Sequence[Array], parts: int, length
         [*numbers(laid.arrays, layout, laid.literals), *table, *bound, *steps],
         units,
         pieces(laid.cost, units),
-        scratch=0 if laid.by_line else 4 * laid.width * sum(len(REDUCERS[kind].starts) for kind in task.kinds),
+        scratch=0 if laid.by_line else 4 * laid.width * LEVELS * sum(len(REDUCERS[kind].starts) for kind in task.kinds),
         keep=(*laid.arrays, *made),
     )

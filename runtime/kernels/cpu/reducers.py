@@ -24,13 +24,18 @@ class Counts(NamedTuple):
     own: ir.Value
 
 
+Take = Callable[[Code, Values, Values, Counts], Values]
+"""New accumulators out of old ones and values."""
+
+
 class Reducer(NamedTuple):
-    """`absorb` takes accumulators, the values of so many expressions, and counts; `finish` takes accumulators and how many elements
-    were counted, which is None while there is more to come."""
+    """`absorb` takes the values of so many expressions, `join` other accumulators; `finish` gives results, of accumulators and of how
+    many elements were counted, which is None while there is more to come."""
 
     expressions: int
     starts: tuple[float, ...]
-    absorb: Callable[[Code, Values, Values, Counts], Values]
+    absorb: Take
+    join: Take
     finish: Callable[[Code, Values, ir.Value | None], Values]
 
 
@@ -72,8 +77,8 @@ def _divided(code: Code, moments: Values, count: ir.Value | None) -> Values:
 
 
 REDUCERS = {
-    "sum": Reducer(1, (0.0,), _added, _same),
-    "max": Reducer(1, (-INF,), _largest, _same),
-    "moments": Reducer(1, (0.0, 0.0), _gathered, _divided),
-    "merge": Reducer(2, (0.0, 0.0), _merged, _divided),
+    "sum": Reducer(1, (0.0,), _added, _added, _same),
+    "max": Reducer(1, (-INF,), _largest, _largest, _same),
+    "moments": Reducer(1, (0.0, 0.0), _gathered, _merged, _divided),
+    "merge": Reducer(2, (0.0, 0.0), _merged, _merged, _divided),
 }
