@@ -193,6 +193,38 @@ def test_a_step_that_is_not_finite_changes_nothing(extra: str) -> None:
     assert [name for name in lasting if not np.array_equal(before[name], session.arrays[name])] == []
 
 
+@pytest.mark.parametrize("bad", [0, 2, 5], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
+def test_no_part_of_a_step_that_is_not_finite_changes_statistics(target: str, bad: int) -> None:
+    """Whichever part it is; the step behind it is as if it had not been."""
+    spec = small.text("\n  - map: log(x)" + small.NORMED, train="optimizer: {adam: 0.01}, accumulate: 3")
+    one, other = (Session(small.planned(spec, 2, "f32", target=target)) for _ in range(2))
+    x, y = np.exp(small.pictures(6)).astype(np.float32), small.labels(6)
+    for session in (one, other):
+        session.step(x, y)
+    wrong = x.copy()
+    wrong[bad] = -1
+    before = one.state()
+    assert not np.isfinite([*one.step(wrong, y).values()]).all()
+    small.same(one.state(), before, 0)
+    for session in (one, other):
+        session.step(x[::-1], y)
+    small.same(one.state(), other.state(), 0)
+
+
+def test_statistics_of_parts_follow_one_another() -> None:
+    """running = 0.9 running + 0.1 of each part, one part after the other."""
+    session = Session(small.planned(small.text(small.NORMED, train="optimizer: {sgd: 0.1}, accumulate: 3"), 2))
+    weights, x = session.parameters(), small.pictures(6)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), (2, 3))
+    y = np.einsum("nchwij,kcij->nkhw", windows, weights["conv.weight"]) + weights["conv.bias"][:, None, None]
+    expected = np.zeros(4)
+    for part in (y[:2], y[2:4], y[4:]):
+        expected = 0.9 * expected + 0.1 * part.mean((0, 2, 3))
+    session.step(x, small.labels(6))
+    np.testing.assert_allclose(session.parameters()["bn.running_mean"], expected, atol=1e-12)
+
+
 def test_metrics_of_classes() -> None:
     spec = small.text(small.NORMED.replace("linear: 5", "linear: 9"), train="optimizer: {sgd: 0.1}")
     session = Session(small.planned(spec))

@@ -1,7 +1,8 @@
 """From gradients to successors: finiteness, clipping, the optimizer's rule for each parameter, the running average.
 
 Every successor is select(ok, new, old): a step that is not finite changes nothing and can be replayed.
-With accumulation the gradients of a step's parts are added up in states of their own, which `update` reads and clears.
+With accumulation the gradients of a step's parts are added up in states of their own, which `update` reads and clears, and
+statistics go from part to part beside those that are valid, until `update` knows that all parts are finite.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from netcompiler.optimisers import Optimizer
 from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
-from netcompiler.scalar import add, cast, make, minimum, operand, rsqrt, select, wrap
+from netcompiler.scalar import add, cast, compare, make, minimum, operand, rsqrt, select, wrap
 
 ADDED = 16
 """How many numbers one map adds."""
@@ -64,26 +65,47 @@ class _Update:
         return [self._accumulate(program), self._update(program)]
 
     def _accumulate(self, program: Program) -> Program:
-        self._begin(program)
+        self._begin(self._passed_on(program))
         share = self.at.control("share", self.plan.dtype, 1.0)
         for name, value in {**_gradients(program), "loss": program.outputs["loss"]}.items():
             total = self._sum(name, value)
             self.at.succeed(total, self.b.map(operand(0) + operand(1) * operand(2), total, value, share))
-        if program.successors:
-            self._guard(program, self.b.map(make("isfinite", operand(0)), program.outputs["loss"]))
+        for name, value in program.successors.items():
+            self.at.succeed(self._pending(name), value)
         return self._end(program)
 
     def _update(self, program: Program) -> Program:
         self._begin(Program("update", (), {}))
         sums = {name: self._sum(name, value) for name, value in _gradients(program).items()}
         loss = self._sum("loss", program.outputs["loss"])
-        self._apply(sums, loss)
+        ok = self._apply(sums, loss)
+        for name in program.successors:
+            self._succeed(self.states[name].value, self._pending(name), ok)
         for total in (*sums.values(), loss):
             self.at.succeed(total, self.b.constant(0.0, total.shape))
         return self._end(Program("update", (), {}))
 
     def _sum(self, name: str, value: Value) -> Value:
         return self.at.state(f"sum.{name}", "sums", value.dtype, value.shape, start=0.0).value
+
+    def _passed_on(self, program: Program) -> Program:
+        """Reads statistics as the part before left them; the first part reads those that are valid."""
+        if not program.successors:
+            return program
+        self._begin(program)
+        begun = {x: self._begun(x) for x in (self.states[name].value for name in program.successors)}
+        before = self.b.instructions[len(program.instructions) :]
+        rest = (replace(i, operands=tuple(begun.get(x, x) for x in i.operands)) for i in program)
+        return replace(program, instructions=(*before, *rest), forward=program.forward + len(before))
+
+    def _begun(self, x: Value) -> Value:
+        first = compare("eq", operand(0), wrap(0))
+        return self.b.map(select(first, operand(1), operand(2)), self.at.control("row", "i64"), x, self._pending(x.name), shape=x.shape)
+
+    def _pending(self, name: str) -> Value:
+        """A statistic's next value, of the parts so far."""
+        x = self.states[name].value
+        return self.at.state(f"next.{name}", "sums", x.dtype, x.shape, start=0.0).value
 
     # the parts of an update
 
