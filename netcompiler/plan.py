@@ -86,6 +86,16 @@ class Instruction:
         return (*self.operands, *self.packed)
 
     @property
+    def scratch(self) -> Value | None:
+        """Bytes that are its own while it runs, where it needs some."""
+        return Value(f"{self.result.name} workspace", "u8", (self.workspace,)) if self.workspace else None
+
+    @property
+    def writes(self) -> tuple[Value, ...]:
+        """All that it fills with numbers."""
+        return (*self.results, self.scratch) if self.scratch else self.results
+
+    @property
     def result(self) -> Value:
         return self.results[0]
 

@@ -5,29 +5,29 @@ It knows values, homes and kernels, and nothing of specs, layers or batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from netcompiler.plan import Home, Instruction, Plan, Program, State, Value
-from runtime import oracle
-from runtime.arrays import aligned, dtype_of
+from runtime.arrays import dtype_of
+from runtime.device import Call, Device, device_of
 from runtime.initial import initial
 from runtime.poison import Poison
 
 Array = np.ndarray[Any, Any]
-Call = Callable[[], None]
 
 
 class Binding:
     """Segments, the states in them at their start, and every program bound to its views."""
 
-    def __init__(self, plan: Plan, seed: int, poison: bool) -> None:
+    def __init__(self, plan: Plan, seed: int, poison: bool, device: Device | None = None) -> None:
         self.plan = plan
         self.seed = seed
-        self.memory = {name: aligned(max(size, 1)) for name, size in plan.segments.items()}
+        self.device = device or device_of(plan.target)
+        self.memory = {name: self.device.allocate(max(size, 1)) for name, size in plan.segments.items()}
         self.states = {name: view(state.value, plan.homes[""][name], self.memory) for name, state in plan.states.items()}
         self._start()
         self.views = {program.name: self._views(program) for program in plan.programs.values()}
@@ -35,7 +35,7 @@ class Binding:
         self.calls: dict[str, list[Call]] = {}
 
     def run(self, program: str) -> dict[str, Array]:
-        """The outputs by name: views, until the next run of any program."""
+        """The outputs by name: on the device, until the next run of any program."""
         with np.errstate(all="ignore"):  # infinity and NaN are answers
             for call in self.ready(program):
                 call()
@@ -51,14 +51,14 @@ class Binding:
         for name, state in self.plan.states.items():
             start = initial(state, self.seed)
             if start is not None:
-                external(state, self.states[name])[...] = start
+                self.device.write(external(state, self.states[name]), start)
         for name, state in self.plan.states.items():
             if isinstance(state.start, str):
-                self.states[name][...] = self.states[state.start]
+                self.device.moved(self.states[name], self.states[state.start])()
 
     def _views(self, program: Program) -> dict[str, Array]:
         homes = self.plan.homes[program.name]
-        values = {value.name: value for instruction in program for value in instruction.results}
+        values = {value.name: value for instruction in program for value in instruction.writes}
         return {**self.states, **{name: view(value, homes[name], self.memory) for name, value in values.items()}}
 
     def _bound(self, program: Program) -> list[Call]:
@@ -69,21 +69,16 @@ class Binding:
         for position, group in enumerate(groups):
             calls += self.bound(group, views)
             calls += [partial(spread.after, position)] if spread else []
-        return calls + self.successions(program)
+        return self.device.whole(calls + self.successions(program))
 
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array]) -> list[Call]:
-        """What runs the instructions one after the other."""
-        if self.plan.target == "cpu":
-            from runtime.kernels import cpu  # LLVM is loaded by those who want it
-
-            return cpu.bound(instructions, views, self.seed)
-        return [call for instruction in instructions for call in oracle.calls(instruction, views, self.seed)]
+        return self.device.bound(instructions, views, self.seed)
 
     def successions(self, program: Program) -> list[Call]:
         """Copies of the successors that were not computed at their state's address."""
         homes, views = self.plan.homes[program.name], self.views[program.name]
         moved = [(name, value) for name, value in program.successors.items() if homes.get(value.name) != self.plan.homes[""][name]]
-        return [partial(np.copyto, self.states[name], views[value.name]) for name, value in moved if value.name != name]
+        return [self.device.moved(self.states[name], views[value.name]) for name, value in moved if value.name != name]
 
 
 def view(value: Value, home: Home, memory: Mapping[str, Array]) -> Array:

@@ -41,7 +41,7 @@ def first_not_finite(session: Session, inputs: Any, targets: Any, places: Any = 
     plan = replace(session.plan, target="numpy")
     binding = Binding(plan, session.seed, poison=False)
     for name, array in session.arrays.items():
-        binding.states[name][...] = array
+        binding.states[name][...] = session.device.read(array)
     with np.errstate(all="ignore"):
         for program in _programs(binding, inputs, targets, places):
             found = _first(binding, program)
@@ -56,7 +56,7 @@ def _programs(binding: Binding, inputs: Any, targets: Any, places: Any) -> Itera
     if "accumulate" not in plan.programs:
         yield plan.programs["step"]
         return
-    feed = Feed(plan, binding.states)
+    feed = Feed(plan, binding.states, binding.device)
     batch = feed.checked("accumulate", inputs, targets, places)
     rows = len(next(iter(batch.values())))
     for begin in range(0, rows, plan.batch):

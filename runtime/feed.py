@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netcompiler.plan import Plan
+from runtime.device import Device
 
 Array = np.ndarray[Any, Any]
 
@@ -21,8 +22,9 @@ class InputError(ValueError):
 class Feed:
     """The slots of a plan: inputs, the targets that its losses compare with, and the rows' places in the data."""
 
-    def __init__(self, plan: Plan, arrays: Mapping[str, Array]) -> None:
+    def __init__(self, plan: Plan, arrays: Mapping[str, Array], device: Device) -> None:
         self.plan = plan
+        self.device = device
         self.slots = {name: arrays[name] for name, state in plan.states.items() if state.segment == "inputs"}
 
     def checked(self, program: str, inputs: Any, targets: Any = None, places: Any = None) -> dict[str, Array]:
@@ -42,8 +44,9 @@ class Feed:
         for name, value in batch.items():
             rows = value[begin : begin + self.plan.batch]
             count = len(rows)
-            self.slots[name][:count] = rows
-            self.slots[name][count:] = rows[0]
+            self.device.write(self.slots[name][:count], rows)
+            if count < self.plan.batch:
+                self.device.write(self.slots[name][count:], rows[0])
         return count
 
     def _named(self, prefix: str, values: Any, read: set[str]) -> dict[str, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from netcompiler.plan import Plan, State
 from runtime.binding import Array, Binding, external
 from runtime.data.scale import Scale
+from runtime.device import Device
 from runtime.feed import INPUT, Feed, InputError
 from runtime.timing import Timed, timed
 
@@ -24,12 +25,13 @@ class Session:
 
     `poison` fills memory that holds nothing with NaN all the time: results stay the same, or the plan is wrong."""
 
-    def __init__(self, plan: Plan, seed: int = 0, poison: bool = False) -> None:
+    def __init__(self, plan: Plan, seed: int = 0, poison: bool = False, device: Device | None = None) -> None:
         self.plan = plan
         self.seed = seed
-        self.binding = Binding(plan, seed, poison)
+        self.binding = Binding(plan, seed, poison, device)
+        self.device = self.binding.device
         self.arrays = self.binding.states
-        self.feed = Feed(plan, self.arrays)
+        self.feed = Feed(plan, self.arrays, self.device)
         self.stale = True
 
     def step(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> dict[str, float]:
@@ -54,7 +56,7 @@ class Session:
         """The outputs of a batch: an array, or a dictionary of them when the net has several."""
         rows = self._whole("infer", inputs)
         self._prepare()
-        outputs = {name: _outside(value[:rows]).copy() for name, value in self._run("infer", rows).items()}
+        outputs = {name: self.device.read(_outside(value[:rows])) for name, value in self._run("infer", rows).items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def look(self, inputs: Any, places: Any, epoch: int) -> Array:
@@ -62,7 +64,7 @@ class Session:
         self._set_epoch(epoch)
         rows = self._whole("look", inputs, None, places)
         [seen] = self._run("look", rows).values()
-        return _outside(seen[:rows]).copy()
+        return self.device.read(_outside(seen[:rows]))
 
     def gradients(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> tuple[float, dict[str, Array]]:
         """The loss, and its gradient for each parameter in PyTorch's order: what a step would take them for; nothing changes."""
@@ -72,14 +74,14 @@ class Session:
         for name, value in outputs.items():
             _, gradient, parameter = name.partition(GRADIENT)
             if gradient:
-                found[parameter] = external(self.plan.states[parameter], value).copy()
-        return float(outputs["loss"].item()), found
+                found[parameter] = self.device.read(external(self.plan.states[parameter], value))
+        return float(self.device.read(outputs["loss"]).item()), found
 
     def parameters(self, average: bool = False) -> dict[str, Array]:
         """Weights and statistics by name, in PyTorch's order: copies. With `average` the running averages where there are some."""
         lasting = (state for state in self.plan.states.values() if state.segment in WEIGHTS)
         averages = {str(state.start): name for name, state in self.plan.states.items() if state.segment == "average"} if average else {}
-        return {state.parameter: external(state, self.arrays[averages.get(state.value.name, state.value.name)]).copy() for state in lasting}
+        return {state.parameter: self._outside(state, averages.get(state.value.name, state.value.name)) for state in lasting}
 
     def load(self, values: Mapping[str, Any]) -> None:
         """Sets parameters by name, and their averages with them; what is not named stays. Nothing is set when something does not fit."""
@@ -88,10 +90,10 @@ class Session:
         followers = {str(state.start): state for state in self.plan.states.values() if state.segment == "average"}
         for name, array in arrays.items():
             state = known[name]
-            external(state, self.arrays[state.value.name])[...] = array
+            self._write(state, array)
             follower = followers.get(state.value.name)
             if follower and follower.parameter not in values:
-                self.arrays[follower.value.name][...] = self.arrays[state.value.name]
+                self._write(follower, array)
         self.stale = True
 
     def normalize(self, scales: Mapping[str, Scale]) -> None:
@@ -102,11 +104,11 @@ class Session:
                 if state not in self.arrays:
                     raise InputError(f"the recipe does not normalize {plain}, and the weights are for one that does: add normalize: auto")
                 array = self.arrays[state]
-                array[...] = np.repeat(values, array.size // len(values))
+                self.device.write(array, np.repeat(values, array.size // len(values)))
 
     def state(self) -> dict[str, Array]:
         """Everything that the next step depends on beside its batch, by the plan's names, in PyTorch's order: copies."""
-        return {name: external(state, self.arrays[name]).copy() for name, state in self._lasting().items()}
+        return {name: self._outside(state, name) for name, state in self._lasting().items()}
 
     def restore(self, values: Mapping[str, Array]) -> None:
         """What `state` gave, of this plan or of one that keeps the same things. Nothing is set when something does not fit."""
@@ -115,8 +117,15 @@ class Session:
         if missing := [name for name in lasting if name not in values]:
             raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} {'is' if len(missing) == 1 else 'are'} missing")
         for name, array in arrays.items():
-            external(lasting[name], self.arrays[name])[...] = array
+            self._write(lasting[name], array)
         self.stale = True
+
+    def _outside(self, state: State, name: str) -> Array:
+        """What an array holds, as a state lies outside: a copy."""
+        return self.device.read(external(state, self.arrays[name]))
+
+    def _write(self, state: State, values: Array) -> None:
+        self.device.write(external(state, self.arrays[state.value.name]), values)
 
     def _lasting(self) -> dict[str, State]:
         return {name: state for name, state in self.plan.states.items() if state.segment not in PASSING}
@@ -154,29 +163,30 @@ class Session:
         sums: dict[str, float] = {}
         for begin in range(0, rows, self.plan.batch):
             count = self.feed.write(batch, begin)
-            self._set("row", begin)
-            self._set("share", count / rows)
+            self.set("row", begin)
+            self.set("share", count / rows)
             for name, value in self._figures("accumulate", count).items():
                 sums[name] = sums.get(name, 0.0) + value * count / rows
-        self._set("row", 0)
+        self.set("row", 0)
         self.stale = True
         return {**sums, **self._figures("update", rows)}
 
     def _figures(self, program: str, rows: int) -> dict[str, float]:
-        return {name: float(value.item()) for name, value in self._run(program, rows).items() if value.size == 1}
+        return {name: float(self.device.read(value).item()) for name, value in self._run(program, rows).items() if value.size == 1}
 
     def _run(self, program: str, rows: int) -> dict[str, Array]:
-        self._set("valid", rows)
+        self.set("valid", rows)
         return self.binding.run(program)
 
     def _set_epoch(self, epoch: int | None) -> None:
-        steps = self.arrays["tick"].item() if "tick" in self.arrays else 0
-        self._set("epoch", steps if epoch is None else epoch)
+        if epoch is None:
+            epoch = int(self.device.read(self.arrays["tick"]).item()) if "tick" in self.arrays else 0
+        self.set("epoch", epoch)
 
-    def _set(self, control: str, value: float) -> None:
+    def set(self, control: str, value: float) -> None:
         """A control that no instruction reads is not there."""
         if control in self.arrays:
-            self.arrays[control][...] = value
+            self.device.write(self.arrays[control], value)
 
     def _prepare(self) -> None:
         if self.stale and "prepare" in self.plan.programs:

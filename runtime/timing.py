@@ -23,6 +23,7 @@ def timed(binding: Binding, program: str, runs: int = 1) -> list[Timed]:
                 begin = time.perf_counter()
                 for call in group:
                     call()
+                binding.device.wait()
                 least[position] = min(least[position], time.perf_counter() - begin)
             for call in binding.successions(binding.plan.programs[program]):
                 call()

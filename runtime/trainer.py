@@ -131,7 +131,7 @@ class Trainer:
     def _step(self, places: Array, inputs: Any, targets: Any) -> None:
         done = self.progress
         done.rate = self.recipe.rate(done.step, self.per_epoch, done.history(self.watched))
-        self.session.arrays["rate"][...] = done.rate
+        self.session.set("rate", done.rate)
         figures = self.session.step(inputs, targets, places, done.step // self.per_epoch) if len(places) else {}
         if not all(map(math.isfinite, figures.values())):
             raise Ended(NOT_FINITE, str(first_not_finite(self.session, inputs, targets, places) or ""))

@@ -84,8 +84,8 @@ def homes_of(program: Program, fixed: Mapping[str, Home], enough: int) -> tuple[
     roots = {life.root: Home("arena", life.offset) for life in lives}
     roots |= {root: fixed[state] for root, state in layout.at_home.items()} | beside
     homes = {}
-    for value in (value for instruction in program for value in instruction.results):
-        spot = layout.spots[value.name]
+    for value in (value for instruction in program for value in instruction.writes):
+        spot = layout.spot(value.name)
         root = roots[spot.root] if spot.root in roots else fixed[spot.root]
         homes[value.name] = Home(root.segment, root.offset + spot.begin * SIZES[value.dtype], spot.pitch)
     return homes, size, bound(lives)
@@ -111,11 +111,11 @@ def _gradients(program: Program, layout: Layout, fixed: Mapping[str, Home]) -> d
 def lifetimes(program: Program, layout: Layout) -> list[Life]:
     """The lives of everything that needs bytes of its own in the arena: from the first write into it to the last read."""
     last = last_reads(program)
-    sizes = {value.name: value.bytes for instruction in program for value in instruction.results}
+    sizes = {value.name: value.bytes for instruction in program for value in instruction.writes}
     lives: dict[str, Life] = {}
     for position, instruction in enumerate(program.instructions):
-        for value in instruction.results:
-            root = layout.spots[value.name].root
+        for value in instruction.writes:
+            root = layout.spot(value.name).root
             if root in sizes and root not in layout.at_home:
                 life = lives.setdefault(root, Life(root, _up(max(1, sizes[root]), BASE), position, position))
                 life.end = max(life.end, last.get(value.name, position))

@@ -27,7 +27,7 @@ def inside(plan: Plan) -> Faults:
     """8: everything lies inside its segment, aligned, in rows that are long enough; views show what they say."""
     for program, homes in placed(plan):
         for instruction in program:
-            for value in instruction.results:
+            for value in instruction.writes:
                 for fault in _lies(plan, instruction, value, homes):
                     yield f"{at(program, instruction)}: {value.name} {fault}"
 
@@ -145,7 +145,7 @@ class _Replay:
             yield from self.reads(where, instruction.reads)
             yield from (f"{where}: {fault}" for fault in self.in_place(instruction))
             views = shown(instruction, self.homes)
-            for value in instruction.results:
+            for value in instruction.writes:
                 self.define(value, self.regions(instruction, value, views))
         yield from self.at_end()
 
@@ -186,7 +186,7 @@ class _Replay:
 
     def in_place(self, instruction: Instruction) -> Iterator[str]:
         """A map may write where an operand of the same size and access lies; nothing else writes over what it reads."""
-        own = sorted(((region(value, self.homes[value.name]), value.name) for value in instruction.results), key=lambda pair: pair[0])
+        own = sorted(((region(value, self.homes[value.name]), value.name) for value in instruction.writes), key=lambda pair: pair[0])
         for (here, one), (there, other) in pairwise(own):
             if here.overlaps(there):
                 yield f"{one} and {other} lie in the same bytes"
@@ -196,7 +196,7 @@ class _Replay:
     def _over_operands(self, instruction: Instruction) -> Iterator[str]:
         views = shown(instruction, self.homes)
         read = [(value, region(value, self.homes[value.name])) for value in instruction.operands if value not in views]
-        for value in instruction.results:
+        for value in instruction.writes:
             here = region(value, self.homes[value.name])
             for operand, there in read:
                 if here.overlaps(there) and not (instruction.op == "map" and _same_access(value, here, operand, there)):
@@ -257,7 +257,7 @@ def blocks(program: Program, homes: Homes) -> list[Block]:
         for value in instruction.reads:
             if value in of:
                 of[value].last = position
-        for value in instruction.results:
+        for value in instruction.writes:
             where = region(value, homes[value.name])
             if where.segment == "arena":
                 of[value] = Block(value, where, position)

@@ -12,8 +12,8 @@ from llvmlite import ir
 from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import I64, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.layout import address, pieces
 from runtime.kernels.cpu.strips import strips
+from runtime.kernels.layout import address, pieces
 
 VECTORS = 4
 

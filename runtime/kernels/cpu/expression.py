@@ -5,31 +5,21 @@ They are computed in f32; where all that goes in and comes out is whole, in f64,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from llvmlite import ir
 
-from netcompiler.scalar import COMPARE, COSTLY, Expr, make, nodes
+from netcompiler.scalar import COMPARE, Expr
 from runtime.kernels.cpu import elementary
 from runtime.kernels.cpu.code import I8, I16, I32, I64, Code
 from runtime.kernels.cpu.elementary import like, of
+from runtime.kernels.expressions import FLOATS, UNSIGNED, is_quarter
 
 Typed: TypeAlias = "tuple[ir.Value, str]"
 """A value and the plan's name of its dtype; truths (b1) are bits in registers, and bytes in memory."""
 
-UNSIGNED = ("u8", "u16", "u32", "b1")
 WHOLE = {"u8": I8, "u16": I16, "u32": I32, "i32": I32, "i64": I64}
-FLOATS = ("f32", "f64")
-PLAIN = frozenset((0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5))
-"""Literals that stay in the code; the others are numbers of the table, so that one kernel serves them all."""
-QUARTERS = 16
-"""Powers up to four in steps of a quarter are made of roots and products."""
-
-
-def number_of(dtypes: Sequence[str]) -> str:
-    """What to compute in, for operands and results of these dtypes."""
-    return "f32" if any(dtype in FLOATS for dtype in dtypes) else "f64"
 
 
 class Computation:
@@ -163,39 +153,6 @@ def _brain(code: Code, x: ir.Value) -> ir.Value:
     odd = b.and_(b.lshr(bits, like(bits, 16)), like(bits, 1))
     rounded = b.and_(b.add(bits, b.add(odd, like(bits, 0x7FFF))), like(bits, 0xFFFF0000))
     return b.select(b.fcmp_unordered("uno", x, x), x, b.bitcast(rounded, x.type))
-
-
-def is_quarter(exponent: Expr) -> bool:
-    return exponent.op == "literal" and abs(4 * exponent.leaf) <= QUARTERS and float(4 * exponent.leaf).is_integer()
-
-
-# what expressions have in common
-
-
-def canonical(exprs: Sequence[Expr]) -> tuple[tuple[Expr, ...], list[int], list[float]]:
-    """Expressions with operands in order of their first use, and literals as operands behind those: equal for all that one
-    kernel can serve. With it the old numbers of the operands, and the literals."""
-    seen = dict.fromkeys(node for expr in exprs for node in nodes(expr))
-    kept = {node.args[1] for node in seen if node.op == "pow" and is_quarter(node.args[1])}
-    order = [node.leaf for node in seen if node.op == "operand"]
-    literals = [node for node in seen if node.op == "literal" and node.leaf not in PLAIN and node not in kept]
-    leaves = {node: make("operand", leaf=len(order) + i) for i, node in enumerate(literals)}
-    leaves |= {make("operand", leaf=old): make("operand", leaf=new) for new, old in enumerate(order)}
-    return with_leaves(exprs, leaves), order, [node.leaf for node in literals]
-
-
-def with_leaves(exprs: Sequence[Expr], leaves: Mapping[Expr, Expr]) -> tuple[Expr, ...]:
-    """The same operations over other leaves, as they stand."""
-    made = dict(leaves)
-    for node in (node for expr in exprs for node in nodes(expr)):
-        if node not in made:
-            made[node] = make(node.op, *(made[arg] for arg in node.args), leaf=node.leaf)
-    return tuple(made[expr] for expr in exprs)
-
-
-def weight(exprs: Sequence[Expr]) -> int:
-    """Operations on vectors, roughly."""
-    return sum(20 if node.op in COSTLY else 1 for node in {node for expr in exprs for node in nodes(expr)} if node.args)
 
 
 # arithmetic

@@ -11,7 +11,8 @@ from llvmlite import ir
 from netcompiler.scalar import Expr, operand
 from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import LANES, Code, Number
-from runtime.kernels.cpu.expression import Computation, Typed, canonical, register
+from runtime.kernels.cpu.expression import Computation, Typed, register
+from runtime.kernels.expressions import canonical
 
 SUM, CELL, CHANNEL, ONE = "sum", "cell", "channel", "one"
 """An operand is the product's sum, lies as the result does, is a number for each channel, or a single one."""

@@ -16,8 +16,9 @@ from netcompiler.scalar import COMPARE, Expr, make, nodes, operand
 from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import I64, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.expression import Computation, converted, memory, number_of, register
-from runtime.kernels.cpu.layout import Layout, address, collapsed
+from runtime.kernels.cpu.expression import Computation, converted, memory, register
+from runtime.kernels.expressions import number_of
+from runtime.kernels.layout import Layout, address, collapsed
 
 FEW = 16384
 """Elements: maps of no more than these are run like this."""

@@ -17,11 +17,11 @@ from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import LANES
 from runtime.kernels.cpu.columns import LEVELS, columns
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.expression import canonical, weight
-from runtime.kernels.cpu.layout import MOST, Layout, address, collapsed, cost, pieces
 from runtime.kernels.cpu.lines import UNROLL, lines
 from runtime.kernels.cpu.reducers import REDUCERS
-from runtime.kernels.cpu.sweep import indexes, numbers, of_one_row, structured
+from runtime.kernels.cpu.sweep import numbers, of_one_row, structured
+from runtime.kernels.expressions import canonical, indexes, weight
+from runtime.kernels.layout import MOST, Layout, address, collapsed, cost, pieces
 
 WIDE = 1024
 """Columns that are reduced together: their accumulators stay near the processor."""

@@ -12,11 +12,11 @@ from netcompiler.scalar import Expr
 from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.expression import canonical, weight
 from runtime.kernels.cpu.interpreted import interpreted
-from runtime.kernels.cpu.layout import Layout, collapsed, cost, pieces
 from runtime.kernels.cpu.streams import parted
-from runtime.kernels.cpu.sweep import Place, Structure, Sweep, indexes, numbers, structured
+from runtime.kernels.cpu.sweep import Place, Structure, Sweep, numbers, structured
+from runtime.kernels.expressions import canonical, indexes, weight
+from runtime.kernels.layout import Layout, collapsed, cost, pieces
 
 FLAT = 4096
 """How wide rows are made where there is only one."""

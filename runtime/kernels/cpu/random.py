@@ -9,7 +9,7 @@ from llvmlite import ir
 from runtime.arrays import Array
 from runtime.kernels.cpu.code import I64, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.layout import address, pieces
+from runtime.kernels.layout import address, pieces
 from runtime.kernels.numpy.philox import KEY_STEPS, MASK, MULTIPLIERS, ROUNDS
 
 WORDS = 4

@@ -11,9 +11,9 @@ from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import Expr, operand
 from runtime.arrays import Array
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.expression import with_leaves
 from runtime.kernels.cpu.interpreted import interpreted
 from runtime.kernels.cpu.partition import Reduction, reduced
+from runtime.kernels.expressions import with_leaves
 
 
 def region(instruction: Instruction, views: Mapping[str, Array]) -> Iterator[Step]:

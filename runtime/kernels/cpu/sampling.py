@@ -13,8 +13,8 @@ from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import F32, F64, I8, I64, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.form import constant
-from runtime.kernels.cpu.layout import address, pieces
 from runtime.kernels.cpu.strips import strips
+from runtime.kernels.layout import address, pieces
 
 HEAD, SIDE = 8, 4
 """Arguments in front of those of the sides, and numbers of each side."""

@@ -12,10 +12,10 @@ from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.frame import Look, Part, framed, numbers
-from runtime.kernels.cpu.layout import pieces
 from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import direct
 from runtime.kernels.cpu.walk import SOURCE, WORD, Kind, Walk
+from runtime.kernels.layout import pieces
 
 TAP = Kind("", tapped=True)
 """Its number, for kernels that ask for it."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from netcompiler.scalar import Expr, make, nodes, operand
 from runtime.arrays import Array
-from runtime.kernels.cpu.expression import with_leaves
+from runtime.kernels.expressions import with_leaves
 
 WIDTHS = (8, 4, 3, 2)
 """Operands that are read side by side; few numbers, so that few kernels serve sums of any length."""

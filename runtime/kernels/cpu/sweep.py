@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from netcompiler.scalar import ZERO, Expr, index, nodes
+from netcompiler.scalar import Expr
 from runtime.arrays import Array, name_of
 from runtime.kernels.cpu.code import F32, LANES, TYPES, Code, Number
-from runtime.kernels.cpu.expression import Computation, Typed, number_of, register, with_leaves
-from runtime.kernels.cpu.layout import Layout, address
+from runtime.kernels.cpu.expression import Computation, Typed, register
+from runtime.kernels.expressions import number_of, with_positions
+from runtime.kernels.layout import Layout, address
 
 
 class Kind(NamedTuple):
@@ -53,17 +54,6 @@ def of_one_row(structure: Structure) -> Structure:
     """As it would be with more rows: what is reduced varies from row to row, and so does what rows are reduced to."""
     kinds = (kind._replace(rows=kind.rows or kind.dense == (i >= structure.results)) for i, kind in enumerate(structure.kinds))
     return structure._replace(kinds=tuple(kinds))
-
-
-def indexes(exprs: Sequence[Expr]) -> dict[int, int]:
-    """The axes whose positions expressions ask for: labels that keep them apart."""
-    return {node.leaf: node.leaf for expr in exprs for node in nodes(expr) if node.op == "index"}
-
-
-def with_positions(exprs: Sequence[Expr], layout: Layout) -> tuple[Expr, ...]:
-    """Expressions that ask for positions along the axes of a layout, counted from the last."""
-    axes = {axis: layout.position(axis) for axis in indexes(exprs)}
-    return with_leaves(exprs, {index(axis): ZERO if place is None else index(place) for axis, place in axes.items()})
 
 
 def numbers(arrays: Sequence[Array], layout: Layout, literals: Sequence[float]) -> list[int]:

@@ -10,8 +10,8 @@ from llvmlite import ir
 from runtime.arrays import Array
 from runtime.kernels.cpu.code import LANES, Code
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.layout import address, pieces
 from runtime.kernels.cpu.packing import transposed
+from runtime.kernels.layout import address, pieces
 
 OUTER = 3
 

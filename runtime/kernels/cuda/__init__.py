@@ -1,0 +1,47 @@
+"""Kernels for GPUs, written as CUDA C++ and run as one graph a program.
+
+A family is a file; each public function of its own turns an instruction's arrays into steps: results, operands, and attributes
+by name, as its namesake in ../numpy. Read next: steps.py, what it yields; code.py, what kernels are written with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from inspect import isfunction
+from types import ModuleType
+from typing import Any
+
+from netcompiler.plan import Instruction
+from runtime import oracle
+from runtime.arrays import Array
+from runtime.kernels.cuda import pointwise
+from runtime.kernels.cuda.steps import Step
+
+FAMILIES: tuple[ModuleType, ...] = (pointwise,)
+
+KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
+    name: function
+    for family in FAMILIES
+    for name, function in vars(family).items()
+    if isfunction(function) and function.__module__ == family.__name__ and not name.startswith("_")
+}
+"""By what an offer names: its kernel, and the algorithm behind an underscore."""
+
+
+def bound(instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Step]:
+    return [step for instruction in instructions for step in _steps(instruction, views, seed)]
+
+
+def _steps(instruction: Instruction, views: Mapping[str, Array], seed: int) -> Iterator[Step]:
+    kernel = KERNELS[f"{instruction.kernel}_{instruction.algorithm}" if instruction.algorithm else instruction.kernel]
+    arrays = oracle.results_and_operands(instruction, views)
+    if instruction.op == "fused":
+        yield from kernel(instruction, views)
+    elif instruction.op == "flat":
+        yield from kernel(*arrays, **oracle.flat_attributes(instruction, views))
+    elif not oracle.is_done(instruction, views):
+        yield from kernel(*arrays, **oracle.attributes(instruction, seed), **_scratch(instruction, views))
+
+
+def _scratch(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Any]:
+    return {"workspace": views[instruction.scratch.name]} if instruction.scratch else {}

@@ -1,0 +1,89 @@
+"""Texts compiled by NVRTC to code for one architecture, kept in a private folder where the next process finds it."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from runtime.kernels import kept
+
+CUBINS = "cubins"
+OPTIONS = ("--std=c++17",)
+
+
+class CompileError(Exception):
+    """NVRTC does not take a text: a fault of ours, never of a spec."""
+
+
+class NoCompiler(Exception):
+    """NVRTC is not installed."""
+
+
+def cubin(source: str, architecture: str) -> bytes:
+    """The code of a text for an architecture, such as sm_90a."""
+    name = kept.digest(architecture, *OPTIONS, str(version()), source)
+    code = kept.stored(CUBINS, name)
+    if not code:
+        code, _ = compiled(source, architecture)
+        kept.keep(CUBINS, name, code)
+    return code
+
+
+def version() -> tuple[int, int]:
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _check(_nvrtc().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+    return major.value, minor.value
+
+
+def compiled(source: str, architecture: str, *options: str) -> tuple[bytes, str]:
+    """The code, and what the compiler says."""
+    nvrtc, program = _nvrtc(), ctypes.c_void_p()
+    _check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"netc.cu", 0, None, None))
+    try:
+        words = [f"--gpu-architecture={architecture}".encode(), *(option.encode() for option in (*OPTIONS, *options))]
+        failed = nvrtc.nvrtcCompileProgram(program, len(words), (ctypes.c_char_p * len(words))(*words))
+        said = _bytes(program, "ProgramLog").rstrip(b"\0").decode()
+        if failed:
+            raise CompileError(f"{said}\n{source}")
+        return _bytes(program, "CUBIN"), said
+    finally:
+        _check(nvrtc.nvrtcDestroyProgram(ctypes.byref(program)))
+
+
+def _bytes(program: ctypes.c_void_p, what: str) -> bytes:
+    size = ctypes.c_size_t()
+    _check(getattr(_nvrtc(), f"nvrtcGet{what}Size")(program, ctypes.byref(size)))
+    room = ctypes.create_string_buffer(size.value)
+    _check(getattr(_nvrtc(), f"nvrtcGet{what}")(program, room))
+    return room.raw
+
+
+def _check(status: int) -> None:
+    if status:
+        _nvrtc().nvrtcGetErrorString.restype = ctypes.c_char_p
+        raise CompileError(_nvrtc().nvrtcGetErrorString(status).decode())
+
+
+@cache
+def _nvrtc() -> Any:
+    """The library of the newest CUDA among the installed packages, else the system's."""
+    for path in _candidates():
+        builtins = sorted(path.parent.glob("libnvrtc-builtins.so*"))
+        for library in (*builtins, path):
+            loaded = ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+        return loaded
+    try:
+        return ctypes.CDLL("libnvrtc.so")
+    except OSError:
+        raise NoCompiler("NVRTC is not installed: pip install 'netc[cuda13]', or 'netc[cuda12]' for an older driver") from None
+
+
+def _candidates() -> list[Path]:
+    spec = find_spec("nvidia")
+    homes = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    pattern = "*/bin/**/nvrtc64_*.dll" if sys.platform == "win32" else "*/lib/libnvrtc.so.*"
+    return sorted((path for home in homes for path in home.glob(pattern) if "alt" not in path.name), reverse=True)

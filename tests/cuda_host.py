@@ -1,0 +1,96 @@
+"""A driver that runs the texts of CUDA kernels on this processor: compiled by clang (ziglang), the threads of a block one by one."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from compiled import Room, Types, spaced
+
+from runtime.arrays import Array, aligned
+from runtime.kernels import cuda
+from runtime.kernels.cpu.machine import loaded
+from runtime.kernels.cuda import library
+from runtime.kernels.cuda.driver import ENTRY
+
+SHIM = Path(__file__).with_name("cuda_host.h")
+FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-fno-sanitize=all", "-ffp-contract=off", "-fPIC")
+
+
+class HostDriver:
+    """Memory of this process, and no stream: everything is done when it is asked for."""
+
+    def allocate(self, size: int) -> Array:
+        return aligned(size, 256)
+
+    def upload(self, to: Array, values: Array) -> None:
+        to[...] = values
+
+    def download(self, array: Array) -> Array:
+        return array.copy()
+
+    def function(self, source: str) -> Any:
+        return compiled(source)
+
+    def launch(self, function: Any, grid: tuple[int, int, int], block: tuple[int, int, int], table: Sequence[int]) -> None:
+        numbers = (ctypes.c_int64 * max(1, len(table)))(*table)
+        function(ctypes.byref(numbers), (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block))
+
+    def copy(self, to: Array, values: Array) -> None:
+        np.copyto(to, values)
+
+    def captured(self, run: Callable[[], None]) -> Callable[[], None]:
+        return run
+
+    def wait(self) -> None:
+        return
+
+
+@cache
+def compiled(source: str) -> Any:
+    """Its kernel as a function of a table, a grid and a block."""
+    symbol = "k" + hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+    waits = "true" if "__sync" in source or "__shfl" in source else "false"
+    text = source.replace('extern "C" __global__', "static") + (
+        f'\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b) {{ run_grid({ENTRY}, *t, g, b, {waits}); }}\n'
+    )
+    folder = _folder()
+    (folder / f"{symbol}.cpp").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, "-include", str(SHIM), "-c", f"{symbol}.cpp", "-o", f"{symbol}.o"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + text
+    address = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
+
+
+@cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="netc-cuda-host-"))
+
+
+def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, workspace: int = 0, **attributes: Any) -> list[Array]:
+    """What a kernel of the CUDA target writes: nothing around it or between its pixels."""
+    rooms, driver = [Room(shape, dtype, gap) for shape, dtype in types], HostDriver()
+    scratch = Room((workspace,), np.uint8, 0)
+    own = {"workspace": scratch.array} if workspace else {}
+    for step in cuda.KERNELS[kernel](*(room.array for room in rooms), *(spaced(x, gap) for x in operands), **attributes, **own):
+        step.prepare(driver)
+        step.run(driver)
+    scratch.content()
+    return [room.content() for room in rooms]
+
+
+def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, **attributes: Any) -> None:
+    """NVRTC takes all texts of a kernel, and registers suffice."""
+    made = [np.empty(shape, dtype) for shape, dtype in types]
+    for step in cuda.KERNELS[kernel](*made, *operands, **attributes):
+        _, said = library.compiled(step.source, architecture, "--ptxas-options=-v")
+        assert "0 bytes spill stores, 0 bytes spill loads" in said, said

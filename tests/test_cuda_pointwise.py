@@ -1,0 +1,80 @@
+"""CUDA's maps against the oracle, run on this processor, and compiled for GPUs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled import Array, close, expected, normal
+from cuda_host import compiles, results
+from test_cpu_pointwise import BROADCASTS, ODD, UNARY, normal_numbers, spread
+
+from netcompiler import scalar
+from netcompiler.scalar import Expr, cast, compare, index, literal, make, operand, relu, select, uniform
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+A, B, C = map(operand, range(3))
+F32, I32, I64, U32, U8, B1 = (np.dtype(name) for name in ("f4", "i4", "i8", "u4", "u1", "?"))
+
+
+def mapped(
+    exprs: tuple[Expr, ...], *operands: Array, shape: Any = None, into: Any = (F32,), gap: int = 0
+) -> tuple[list[Array], list[Array]]:
+    shape = np.broadcast_shapes(*(x.shape for x in operands)) if shape is None else shape
+    types, how = [(shape, dtype) for dtype in into], {"exprs": exprs, "shape": shape, "dtype": "f32"}
+    return results("map", types, *operands, gap=gap, **how), expected("map", types, *operands, **how)
+
+
+@pytest.mark.parametrize("op", UNARY)
+def test_functions_to_the_last_places(op: str) -> None:
+    x = spread(1e-3, 1, 20)
+    for numbers in (x, np.abs(x)):
+        [y], [wanted] = mapped((make(op, A),), numbers)
+        np.testing.assert_allclose(normal_numbers(y), normal_numbers(wanted), 5e-7)
+
+
+@pytest.mark.parametrize("op", ["add", "sub", "mul", "div", "pow", "max", "min", *scalar.COMPARE])
+def test_arithmetic_and_comparison(op: str) -> None:
+    a, b = (x.reshape(-1).astype(F32) for x in np.meshgrid(ODD, ODD))
+    [y], [wanted] = mapped((make(op, A, B),), a, b, into=(B1,) if op in scalar.COMPARE else (F32,))
+    np.testing.assert_allclose(normal_numbers(y), normal_numbers(wanted), 5e-7)
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+@pytest.mark.parametrize("name", BROADCASTS)
+def test_ways_to_broadcast(name: str, gap: int) -> None:
+    shape, operands = BROADCASTS[name]
+    arrays = [normal(*own, seed=i) for i, own in enumerate(operands)]
+    found, wanted = mapped((A * B + C * 0.3, relu(A) - C), *arrays, shape=shape, into=(F32, F32), gap=gap)
+    for y, y0 in zip(found, wanted, strict=True):
+        close(y, y0, 1e-6)
+
+
+def test_positions_and_whole_numbers() -> None:
+    labels = np.array([[3], [0], [6]], I32)
+    [y], [wanted] = mapped((select(compare("eq", index(1), A), literal(0.9), literal(0.1)),), labels, shape=(3, 7))
+    close(y, wanted)
+    ticks = np.array([2**53 - 1, 7], I64)
+    [y], [wanted] = mapped((A + 1,), ticks, into=(I64,))
+    np.testing.assert_array_equal(y, wanted)
+    bits = np.arange(0, 2**32, 2**27 + 12345, dtype=U32)
+    [y], [wanted] = mapped((uniform(A),), bits)
+    np.testing.assert_array_equal(y, wanted.astype(F32))
+    [y], [wanted] = mapped((cast(A * 255, "u8"),), np.linspace(0, 1, 40, dtype=F32), into=(U8,))
+    np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+def test_halves_are_rounded_to_the_nearest(dtype: str) -> None:
+    x = np.concatenate([spread(1, 1e-3, 1e4), [math.nan, 65504.0, 65520.0, 1e-7]]).astype(F32)
+    [y], [wanted] = mapped((cast(A, dtype),), x)
+    np.testing.assert_array_equal(y, wanted.astype(F32))
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90a"])
+def test_every_function_compiles_for_gpus_without_spills(architecture: str) -> None:
+    exprs = tuple(make(op, A) for op in UNARY)
+    compiles(architecture, "map", [((4, 8, 64), F32)] * len(exprs), normal(4, 8, 64), exprs=exprs, shape=(4, 8, 64), dtype="f32")
