@@ -22,14 +22,14 @@ def write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
         raise Unwritten(path, error) from None
     finally:
         beside.unlink(missing_ok=True)
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """The new name is on the disk, too."""
     handle = os.open(folder, os.O_RDONLY)
     try:

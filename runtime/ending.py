@@ -45,3 +45,7 @@ class Outcome:
             "best": {"epoch": self.best.moment.epoch, **self.best.tested} if self.best else None,
             "last": {"epoch": last.moment.epoch, **last.tested} if last else None,
         }
+
+
+BEFORE = Outcome(RUNNING, "", (), None, 0, -1, 0.0)
+"""What a run's summary says before the first step."""

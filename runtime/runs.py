@@ -6,9 +6,12 @@ Who writes there holds the lock of events.jsonl, which ends with the process, ho
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -107,19 +110,26 @@ class Run:
         return next((self.folder / name for name in (BEST, LAST) if (self.folder / name).exists()), self.folder / BEST)
 
 
-def create(parent: Path, name: str) -> Run:
+Filling = Callable[[Run], None]
+
+
+def empty(run: Run) -> None:
+    """Nothing."""
+
+
+def create(parent: Path, name: str, fill: Filling = empty) -> Run:
     """The first of NAME-1, NAME-2, ... that is not there."""
-    for number in count(1):
-        folder = parent / f"{name}-{number}"
-        if _made(folder):
-            return Run(folder)
-    raise AssertionError
+    return _appeared(_draft(parent, fill), (parent / f"{name}-{number}" for number in count(1)))
 
 
-def create_at(folder: Path) -> Run:
-    if not _made(folder):
+def create_at(folder: Path, fill: Filling = empty) -> Run:
+    check_free(folder)
+    return _appeared(_draft(folder.parent, fill), [folder])
+
+
+def check_free(folder: Path) -> None:
+    if os.path.lexists(folder):
         raise RunError(f"{folder} is there already, and a run is never overwritten: name another folder")
-    return Run(folder)
 
 
 def find(name: str) -> Run:
@@ -128,15 +138,38 @@ def find(name: str) -> Run:
     return Run(inside if inside.is_dir() and not Path(name).is_dir() else Path(name))
 
 
-def _made(folder: Path) -> bool:
-    """Whether this call made it: of two processes at once only one does."""
+def _draft(parent: Path, fill: Filling) -> Path:
+    """What a run begins with, in a hidden folder: whenever a process is killed, a run that is there can go on."""
+    draft = parent / f".netc.{os.getpid()}"
     try:
-        folder.mkdir(parents=True)
-        (folder / STATES).mkdir()
-    except FileExistsError:
-        if folder.parent.is_dir():
-            return False
-        raise RunError(f"{folder} cannot be made: {folder.parent} is no folder") from None
+        (draft / STATES).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise RunError(f"{parent} is no folder, and runs cannot be made in it") from None
     except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error.strerror}") from None
+        raise RunError(f"{parent} takes no run: {error.strerror}") from None
+    try:
+        fill(Run(draft))
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+    return draft
+
+
+def _appeared(draft: Path, places: Iterable[Path]) -> Run:
+    """At the first place that is free: of two processes at once only one has it."""
+    for place in places:
+        if not os.path.lexists(place) and _renamed(draft, place):
+            return Run(place)
+    shutil.rmtree(draft)
+    raise RunError(f"{draft.parent} has a run of this name by now: begin again")
+
+
+def _renamed(draft: Path, place: Path) -> bool:
+    try:
+        draft.rename(place)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            return False
+        raise atomic.Unwritten(place, error) from None
+    atomic.settle(place.parent)
     return True

@@ -120,6 +120,10 @@ class Session:
             self._write(lasting[name], array)
         self.stale = True
 
+    def spoilt(self) -> str:
+        """The name of a state that is kept and holds what is not finite; nothing where there is none."""
+        return next((name for name, state in self._lasting().items() if not np.isfinite(self._outside(state, name)).all()), "")
+
     def _outside(self, state: State, name: str) -> Array:
         """What an array holds, as a state lies outside: a copy."""
         return self.device.read(external(state, self.arrays[name]))

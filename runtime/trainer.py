@@ -91,10 +91,19 @@ class Trainer:
             end = Ended(COMPLETE)
         except Ended as early:
             end = early
-        if self.kept < 0 or (self.kept != self.progress.step and end.ended != NOT_FINITE):
-            self._keep()  # weights in front of a step that is not finite are finite, and as a rule of no use
+        if end.ended != NOT_FINITE or self.kept < 0:  # weights in front of a step that is not finite are as a rule of no use
+            end = self._kept_at(end)
         self.run.tell("ended", ended=end.ended, why=end.why, step=self.progress.step)
         return self._write(end)
+
+    def _kept_at(self, end: Ended) -> Ended:
+        """All is saved as it is at the end, where it is sound."""
+        try:
+            if self.kept != self.progress.step:
+                self._keep()
+        except Ended as spoilt:
+            return spoilt
+        return end
 
     def _epochs(self) -> None:
         while True:
@@ -134,7 +143,9 @@ class Trainer:
         self.session.set("rate", done.rate)
         figures = self.session.step(inputs, targets, places, done.step // self.per_epoch) if len(places) else {}
         if not all(map(math.isfinite, figures.values())):
-            raise Ended(NOT_FINITE, str(first_not_finite(self.session, inputs, targets, places) or ""))
+            first = first_not_finite(self.session, inputs, targets, places)
+            where = f", first in {first}" if first else ""
+            raise Ended(NOT_FINITE, f"the loss or its gradient is not finite in step {done.step + 1:,}{where}")
         done.step += 1
         done.means.add({name: figures[name] for name in self.names if name in figures}, len(places))
         self.display.step(self._moment())
@@ -151,6 +162,7 @@ class Trainer:
 
     def _close(self) -> None:
         """The end of an epoch: its validation, and everything that belongs to it on the disk, the full state before all."""
+        self._check()
         moment = self._moment()
         every = self.recipe.validation.every if self.recipe.validation else 1
         due = moment.epoch % every == 0 or moment.step >= self.total
@@ -183,8 +195,14 @@ class Trainer:
 
     # what is written
 
+    def _check(self) -> None:
+        """What is not finite is never saved, nor called the best: a step does not see all that it makes too large."""
+        if spoilt := self.session.spoilt():
+            raise Ended(NOT_FINITE, f"{spoilt} is not finite after step {self.progress.step:,}")
+
     def _keep(self) -> None:
         """The full state and the last weights."""
+        self._check()
         self.progress.seconds = self.before + time.perf_counter() - self.begin
         record = {**self.source, "progress": self.progress.as_json()}
         self.run.states(self.keeping.keep).save(self.progress.step, Saved(self.session.state(), record))
@@ -205,7 +223,7 @@ class Trainer:
 
     def _write(self, end: Ended) -> Outcome:
         outcome = self._outcome(end)
-        self.run.write_summary({**self.about, "goal": self.goal, **outcome.summary()})
+        self.run.write_summary({**self.about, **outcome.summary()})
         return outcome
 
     def _outcome(self, end: Ended) -> Outcome:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -28,7 +31,7 @@ from runtime.checkpoint import CheckpointError
 from runtime.data.feeder import Feeder
 from runtime.ending import Outcome
 from runtime.keeping import Keeping, read_every
-from runtime.runs import Run, RunError, create_at
+from runtime.runs import Run, RunError, create, create_at
 from runtime.session import Session
 from runtime.states import Saved, States
 from runtime.trainer import Trainer
@@ -109,9 +112,9 @@ class Reaper:
         try:
             self.moment()
         except Killed:
-            size = os.fstat(handle).st_size
-            if self.random.random() < 0.7 and os.readlink(f"/proc/self/fd/{handle}").rpartition("/")[2].startswith("."):
-                os.truncate(handle, self.random.randrange(size + 1))
+            found = os.fstat(handle)
+            if self.random.random() < 0.7 and stat.S_ISREG(found.st_mode):
+                os.truncate(handle, self.random.randrange(found.st_size + 1))
             raise
 
     def replace(self, old: Path, new: Path) -> None:
@@ -124,7 +127,7 @@ class Reaper:
 @contextmanager
 def reaped(monkeypatch: pytest.MonkeyPatch, at: int) -> Iterator[Reaper]:
     reaper = Reaper(at, at)
-    step, unlink = Session.step, Path.unlink
+    step, unlink, rmtree = Session.step, Path.unlink, shutil.rmtree
 
     def steps(self: Session, *args: Any, **options: Any) -> dict[str, float]:
         reaper.moment()
@@ -134,7 +137,12 @@ def reaped(monkeypatch: pytest.MonkeyPatch, at: int) -> Iterator[Reaper]:
         if not reaper.dead:
             unlink(self, missing_ok)
 
+    def removes(path: Path) -> None:
+        if not reaper.dead:
+            rmtree(path)
+
     with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", removes)
         patch.setattr(atomic.os, "fsync", reaper.fsync)
         patch.setattr(atomic.os, "replace", reaper.replace)
         patch.setattr(Session, "step", steps)
@@ -237,6 +245,40 @@ def test_data_that_vanishes_ends_training_with_all_that_was_learnt(material: tup
     assert outcome.why == "pictures/7.jpg cannot be read: No such file or directory"
     trained(material, run)
     assert left(run) == left(whole)
+
+
+def test_a_run_is_there_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Killed at every moment of its beginning: what has a name can go on."""
+
+    def fill(run: Run) -> None:
+        run.write("spec.yaml", "netc: 1")
+        run.write_summary({"spec": "spec.yaml", "variant": None, "settings": [], "best": None})
+
+    for at in range(1, 12):
+        home = tmp_path / f"{at}"
+        with reaped(monkeypatch, at) as dying, contextlib.suppress(Killed):
+            create(home, "net", fill)
+        for folder in home.glob("[!.]*"):
+            assert Run(folder).summary()["spec"] == "spec.yaml"
+            assert (folder / "spec.yaml").exists()
+        if not dying.dead:
+            break
+    assert at == 10  # two files with four moments each, the new name of the folder, and none
+    assert [path.name for path in home.iterdir()] == ["net-1"]
+    assert create(home, "net", fill).folder.name == "net-2"
+
+
+def test_what_is_not_finite_is_never_saved(material: tuple[Plan, Recipe, Feeder], tmp_path: Path) -> None:
+    """Even where no loss shows it: pictures so large that their variance overflows are normalized to zero."""
+    plan, recipe, feeder = material
+    x = feeder.readers["in.input"].field.rows(np.arange(COUNT))  # type: ignore[union-attr]
+    huge = small.feeder(plan, {"in.input": x * np.float32(1e30), "target.output": small.labels(COUNT)})
+    run = create_at(tmp_path / "run")
+    outcome = trained((plan, recipe, huge), run)
+    assert (outcome.ended, outcome.best) == ("not finite", None)
+    assert outcome.why == "bn.running_var is not finite after step 2"
+    assert not run.states().files()
+    assert not run.weights().exists()
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
@@ -354,33 +396,65 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def signalled(process: subprocess.Popen[str], run: Path, number: int, after: float) -> tuple[int, str]:
-    """A signal some time after the first state is there."""
+def signalled(process: subprocess.Popen[str], sign: Path, number: int, after: float) -> tuple[int, str]:
+    """A signal some time after a file or a folder is there."""
     limit = time.monotonic() + PATIENCE
-    while not list(run.glob("states/step-*")) and process.poll() is None and time.monotonic() < limit:
-        time.sleep(0.005)
+    while not sign.exists() and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.001)
     time.sleep(after)
     process.send_signal(number)
     return ended(process)
 
 
-def test_processes_that_are_killed_or_interrupted(tmp_path: Path) -> None:
-    """The command itself, by real signals: it needs nothing but the run."""
+class Whole(NamedTuple):
+    """A run that nobody disturbed: what it left, and the seconds from its folder to its end."""
+
+    home: Path
+    left: dict[str, bytes]
+    seconds: float
+
+
+@pytest.fixture(params=["numpy", "cpu"])
+def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Whole:
+    """The spec is elsewhere afterwards: a run needs nothing but its folder."""
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
-    assert ended(netc(tmp_path, "tiny.yaml", "--run-dir", "whole", *PLAIN)) == (0, "")
+    process, run = netc(tmp_path, "tiny.yaml", "--run-dir", "whole", "--target", request.param), tmp_path / "whole"
+    while not run.exists() and process.poll() is None:
+        time.sleep(0.001)
+    begin = time.perf_counter()
+    assert ended(process) == (0, "")
+    seconds = time.perf_counter() - begin
     (tmp_path / "tiny.yaml").rename(tmp_path / "other.yaml")
-    whole = (tmp_path / "whole/metrics.csv").read_bytes()
+    return Whole(tmp_path, left(Run(run)), seconds)
+
+
+def goes_on(whole: Whole, name: str, number: int, sign: str, after: float) -> None:
+    """Begun, signalled, resumed: it leaves what the undisturbed run left."""
+    run, target = whole.home / name, Run(whole.home / "whole").summary()["target"]
+    process = netc(whole.home, "other.yaml", "--run-dir", name, "--every", "2 steps", "--target", target)
+    status, said = signalled(process, run / sign, number, after)
+    assert status in (0, {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]), said
+    if status in (130, 143):
+        assert f"`netc train --resume {name}` goes on from there" in said
+    assert ended(netc(whole.home, "--resume", name)) == (0, "")
+    found = left(Run(run))
+    assert [part for part in whole.left if found[part] != whole.left[part]] == [], f"{number} {after} s after {sign or 'the folder'}"
+
+
+def test_processes_that_are_killed_or_interrupted(whole: Whole) -> None:
+    """The command itself, by real signals: as soon as there is a run, and some time after its first state."""
     draw = random.Random(os.getpid())
-    for turn, number in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)):
-        run = tmp_path / f"run-{turn}"
-        process = netc(tmp_path, "other.yaml", "--run-dir", run.name, "--every", "2 steps", *PLAIN)
-        status, said = signalled(process, run, number, 0.15 * draw.random())
-        assert status in (0, {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]), said
-        if status in (130, 143):
-            assert f"`netc train --resume {run.name}` goes on from there" in said
-        assert ended(netc(tmp_path, "--resume", run.name)) == (0, "")
-        assert (run / "metrics.csv").read_bytes() == whole
-        assert (run / "best.safetensors").read_bytes() == (tmp_path / "whole/best.safetensors").read_bytes()
+    goes_on(whole, "early", signal.SIGKILL, "", 0)
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        goes_on(whole, f"run-{number}", number, "last.safetensors", 0.15 * draw.random())
+
+
+@pytest.mark.slow
+def test_processes_that_are_killed_anywhere(whole: Whole) -> None:
+    """SIGKILL 50 times, at any time from the folder to the end."""
+    draw = random.Random(os.getpid())
+    for turn in range(50):
+        goes_on(whole, f"run-{turn}", signal.SIGKILL, "", draw.random() * whole.seconds)
 
 
 def test_a_process_without_room_for_its_files(tmp_path: Path) -> None:

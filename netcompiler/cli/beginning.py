@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,9 +45,11 @@ class Ready(NamedTuple):
 def ready(args: argparse.Namespace) -> Ready:
     from runtime.data.prepare import prepare
     from runtime.keeping import Keeping
-    from runtime.runs import create, create_at
+    from runtime.runs import check_free, create, create_at
     from runtime.trainer import Trainer
 
+    if args.run_dir:
+        check_free(args.run_dir)
     opened = opened_by(args)
     check_runnable(opened.recipe)
     target = chosen(args.target)
@@ -58,10 +61,12 @@ def ready(args: argparse.Namespace) -> Ready:
     session = begun(plan, opened.recipe.seed)
     rows = [*kernels(timed), *old_weights(session, opened.recipe)]
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
-    run = create_at(args.run_dir) if args.run_dir else create(Path("runs"), name(opened))
+    said = about(opened, plan.target, keeping, material, trainer.goal)
+    origin = source(opened, plan, material, facts)
+    fill = partial(write, opened=opened, about=said, source=origin)
+    run = create_at(args.run_dir, fill) if args.run_dir else create(Path("runs"), name(opened), fill)
     heading = heading_of(opened, plan.target, material, [*rows, ("into", str(run.folder))])
-    said = about(opened, plan.target, keeping, material)
-    return Ready(opened, material, trainer, run, said, source(opened, plan, material, facts), heading)
+    return Ready(opened, material, trainer, run, said, origin, heading)
 
 
 def opened_by(args: argparse.Namespace) -> Opened:
@@ -96,21 +101,23 @@ def name(opened: Opened) -> str:
     return "-".join(part for part in (opened.graph.name, opened.graph.variant) if part)
 
 
-def write(ready: Ready) -> None:
-    """What was asked for, as it was given and with every default; the summary last, which makes the folder a run."""
+def write(run: Run, opened: Opened, about: dict[str, Any], source: dict[str, Any]) -> None:
+    """What was asked for, as it was given and with every default: all that going on takes."""
+    from runtime.ending import BEFORE
     from runtime.runs import ENVIRONMENT, FACTS, RESOLVED, SPEC
 
-    ready.run.write(SPEC, ready.opened.text)
-    write_resolved(ready.run, ready.opened, RESOLVED)
-    ready.run.write_json(ENVIRONMENT, ready.source["environment"])
-    ready.run.write_json(FACTS, ready.source["facts"])
+    run.write(SPEC, opened.text)
+    write_resolved(run, opened, RESOLVED)
+    run.write_json(ENVIRONMENT, source["environment"])
+    run.write_json(FACTS, source["facts"])
+    run.write_summary({**about, **BEFORE.summary()})
 
 
 def write_resolved(run: Run, opened: Opened, to: str) -> None:
     run.write(to, expansion.as_text(opened.graph, opened.recipe, opened.settings))
 
 
-def about(opened: Opened, target: str, keeping: Keeping, material: Material) -> dict[str, Any]:
+def about(opened: Opened, target: str, keeping: Keeping, material: Material, goal: str) -> dict[str, Any]:
     """What is needed to find the same net again, and what a reader wants to know."""
     return {
         "netc": version(),
@@ -126,6 +133,7 @@ def about(opened: Opened, target: str, keeping: Keeping, material: Material) -> 
         "data": opened.recipe.data.kind if opened.recipe.data else None,
         "classes": list(material.classes),
         "keeping": keeping._asdict(),
+        "goal": goal,
     }
 
 

@@ -52,7 +52,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     if changes:
         run.tell("changed", settings=[str(change) for change in changes])
         write_resolved(run, opened, RESOLVED)
-    known = {**about(opened, plan.target, keeping, material), "spec": summary["spec"]}
+    known = {**about(opened, plan.target, keeping, material, trainer.goal), "spec": summary["spec"]}
     return Ready(opened, material, trainer, run, known, origin, heading_of(opened, plan.target, material, rows))
 
 

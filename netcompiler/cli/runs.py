@@ -64,7 +64,7 @@ def _all(folder: Path) -> list[Known]:
     from runtime.runs import SPEC, SUMMARY, Run, RunError
 
     found = []
-    for path in sorted(folder.glob(f"*/{SUMMARY}"), key=lambda path: (path.parent / SPEC).stat().st_mtime_ns):
+    for path in sorted(folder.glob(f"[!.]*/{SUMMARY}"), key=lambda path: (path.parent / SPEC).stat().st_mtime_ns):
         try:
             found.append(Known(path.parent, Run(path.parent).summary()))
         except RunError as error:

@@ -130,7 +130,6 @@ def _begun(args: argparse.Namespace) -> Iterator[Ready]:
     if args.resume is None:
         ready = beginning.ready(args)
         with ready.run.owned():
-            beginning.write(ready)
             yield ready
         return
     run = find(args.resume)
@@ -144,9 +143,9 @@ ENDS = {
     "complete": "",
     "early stop": "it stalled, and the recipe's early_stop ended it. ",
     "interrupted": "interrupted after step {steps:,}, whose weights are the last. ",
-    "not finite": "the loss or its gradient is not finite in step {next:,}{why}: a smaller rate helps; what is saved is of step {kept:,}. ",
+    "not finite": "{why}: a smaller rate helps{saved}. ",
     "data lost": "{why}. Training ended after step {steps:,}. ",
-    "disk": "{why}. Training ended after step {steps:,}; what is saved is of step {kept:,}. ",
+    "disk": "{why}. Training ended after step {steps:,}{saved}. ",
 }
 
 
@@ -154,7 +153,8 @@ def _ended(outcome: Outcome, ready: Ready, in_json: bool) -> int:
     from netcompiler.cli.progress import as_json
 
     run = ready.run
-    why = ENDS[outcome.ended].format(steps=outcome.steps, next=outcome.steps + 1, kept=outcome.kept, why=_reason(outcome))
+    saved = f"; what is saved is of step {outcome.kept:,}" if outcome.kept >= 0 else ""
+    why = ENDS[outcome.ended].format(steps=outcome.steps, saved=saved, why=outcome.why)
     good = outcome.ended in GOOD
     if not good:
         print(f"netc: {why}`netc train --resume {run.folder}{_smaller(outcome, ready)}` goes on from there", file=sys.stderr)
@@ -175,7 +175,7 @@ def _say_best(outcome: Outcome, ready: Ready, why: str) -> None:
         print(f"{why}best in epoch {outcome.best.moment.epoch}: {best}; {clock(outcome.seconds)} in all")
         page = " and report.html" if outcome.ended in GOOD else ""
         print(f"{run.folder} has the weights{page}; `netc eval {run.folder}` measures them again")
-    else:
+    elif run.weights().exists():
         print(f"{run.folder} has the weights so far, in last.safetensors")
 
 
@@ -183,7 +183,3 @@ def _smaller(outcome: Outcome, ready: Ready) -> str:
     """The setting that helps against what is not finite."""
     rule = ready.opened.recipe.optimizer
     return f" --set train.optimizer.{rule.kind}.rate={rule.rate / 10:g}" if rule and outcome.ended == "not finite" else ""
-
-
-def _reason(outcome: Outcome) -> str:
-    return f", first in {outcome.why}" if outcome.ended == "not finite" and outcome.why else outcome.why
