@@ -10,8 +10,8 @@ import pytest
 from netcompiler.plan import PANEL, Axis
 from netcompiler.scalar import Expr, compare, operand, relu, select, wrap
 from runtime.kernels import cpu, numpy
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.driver import Table
-from runtime.kernels.cpu.finish import Behind
 
 Array = np.ndarray[Any, Any]
 Window = tuple[Axis, ...]

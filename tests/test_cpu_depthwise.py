@@ -12,10 +12,10 @@ from oracle import WINDOWS, sizes
 import netcompiler
 from netcompiler.plan import Axis
 from netcompiler.scalar import Expr, compare, operand, relu, select, wrap
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu import KERNELS
 from runtime.kernels.cpu import depthwise as kernels
 from runtime.kernels.cpu.driver import Table
-from runtime.kernels.cpu.finish import Behind
 
 MOBILE = {
     "stride 1": ((6, 13), (Axis(3, 1, 1, 1), Axis(3, 1, 1, 1))),

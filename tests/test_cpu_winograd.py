@@ -15,9 +15,9 @@ from netcompiler.scalar import compare, operand, relu, wrap
 from netcompiler.targets.convolutions import not_for_winograd
 from netcompiler.targets.packing import WINOGRAD4, WINOGRAD4_DX, Packing
 from runtime.arrays import aligned
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu import KERNELS
 from runtime.kernels.cpu.driver import Table
-from runtime.kernels.cpu.finish import Behind
 from runtime.kernels.cpu.machine import machine
 from runtime.kernels.cpu.winograd_products import cut
 from runtime.kernels.numpy import KERNELS as ORACLE

@@ -13,6 +13,7 @@ from types import ModuleType
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
+from runtime.kernels.behind import behind
 from runtime.kernels.cpu import (
     conv,
     depthwise,
@@ -29,7 +30,6 @@ from runtime.kernels.cpu import (
     winograd_filters,
 )
 from runtime.kernels.cpu.driver import Step, Table, available
-from runtime.kernels.cpu.finish import Behind
 
 FAMILIES: tuple[ModuleType, ...] = (
     conv,
@@ -90,13 +90,10 @@ def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
 
 
 def _finished(instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
-    """A product with the map behind it; the first result stands for the product's own, which is nowhere."""
-    core, outer = instruction.body
-    results = [views[value.name] for value in outer.results]
-    read = [None if value == core.result else views[value.name] for value in outer.operands]
-    behind = Behind(outer.attributes["exprs"], results, read)
+    """A product with the map behind it."""
+    finish, core = behind(instruction, views), instruction.core
     operands = [views[value.name] for value in core.operands]
-    return KERNELS[_name(instruction)](results[0], *operands, **core.attributes, **_packed(instruction, views), behind=behind)
+    return KERNELS[_name(instruction)](finish.results[0], *operands, **core.attributes, **_packed(instruction, views), behind=finish)
 
 
 def _packed(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Array]:

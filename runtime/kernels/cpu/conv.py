@@ -7,11 +7,12 @@ from itertools import product as every
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array
+from runtime.kernels.behind import Behind, plain
 from runtime.kernels.cpu.bands import band, banded
 from runtime.kernels.cpu.bands_outer import outer_bands
 from runtime.kernels.cpu.cells import Sides, Tap
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.finish import Behind, Finishing, plain
+from runtime.kernels.cpu.finish import Finishing
 from runtime.kernels.cpu.outer import Outer, outer_product
 from runtime.kernels.cpu.rows import Channels, Groups, Operands, Spread, product
 

@@ -15,9 +15,10 @@ from llvmlite import ir
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array
+from runtime.kernels.behind import Behind, plain
 from runtime.kernels.cpu.code import I32, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.finish import Behind, Finish, Finishing, Writer, plain
+from runtime.kernels.cpu.finish import Finish, Finishing, Writer
 from runtime.kernels.cpu.frame import Frame, Look, Part, by_tap, framed, numbers, part
 from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import adjoint, direct

@@ -8,27 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from netcompiler.scalar import Expr, operand
+from netcompiler.scalar import Expr
 from runtime.arrays import Array, name_of
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.expression import Computation, Typed, register
 from runtime.kernels.expressions import canonical
 
 SUM, CELL, CHANNEL, ONE = "sum", "cell", "channel", "one"
 """An operand is the product's sum, lies as the result does, is a number for each channel, or a single one."""
-
-
-class Behind(NamedTuple):
-    """The map as an instruction has it: None stands for the product among its operands."""
-
-    exprs: Sequence[Expr]
-    results: Sequence[Array]
-    operands: Sequence[Array | None]
-
-
-def plain(y: Array) -> Behind:
-    """Nothing is done with the sums."""
-    return Behind((operand(0),), (y,), (None,))
 
 
 class Finish(NamedTuple):

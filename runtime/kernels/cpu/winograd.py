@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array
+from runtime.kernels.behind import Behind, plain
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.finish import Behind, plain
 from runtime.kernels.cpu.winograd_gradient import gradient
 from runtime.kernels.cpu.winograd_products import convolution
 

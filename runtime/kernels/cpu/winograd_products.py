@@ -9,10 +9,11 @@ import numpy as np
 
 from netcompiler.plan import PANEL
 from runtime.arrays import Array
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.block import accumulate, zeros
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
-from runtime.kernels.cpu.finish import Behind, Finish, Finishing, Writer
+from runtime.kernels.cpu.finish import Finish, Finishing, Writer
 from runtime.kernels.cpu.machine import machine
 from runtime.kernels.cpu.winograd_tiles import (
     PARTS,

@@ -14,6 +14,7 @@ from typing import Any
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
+from runtime.kernels.behind import behind
 from runtime.kernels.cuda import pointwise
 from runtime.kernels.cuda.steps import Step
 
@@ -35,12 +36,21 @@ def bound(instructions: Sequence[Instruction], views: Mapping[str, Array], seed:
 def _steps(instruction: Instruction, views: Mapping[str, Array], seed: int) -> Iterator[Step]:
     kernel = KERNELS[f"{instruction.kernel}_{instruction.algorithm}" if instruction.algorithm else instruction.kernel]
     arrays = oracle.results_and_operands(instruction, views)
-    if instruction.op == "fused":
+    if instruction.core is not instruction:
+        yield from _finished(kernel, instruction, views)
+    elif instruction.op == "fused":
         yield from kernel(instruction, views)
     elif instruction.op == "flat":
         yield from kernel(*arrays, **oracle.flat_attributes(instruction, views))
     elif not oracle.is_done(instruction, views):
         yield from kernel(*arrays, **oracle.attributes(instruction, seed), **_scratch(instruction, views))
+
+
+def _finished(kernel: Callable[..., Iterable[Step]], instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
+    """A product with the map behind it."""
+    finish, core = behind(instruction, views), instruction.core
+    operands = [views[value.name] for value in core.operands]
+    return kernel(finish.results[0], *operands, **core.attributes, **_scratch(instruction, views), behind=finish)
 
 
 def _scratch(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Any]:
