@@ -11,6 +11,7 @@ from netcompiler.plan import PANEL, Axis
 from netcompiler.scalar import Expr, compare, operand, relu, select, wrap
 from runtime.kernels import cpu, numpy
 from runtime.kernels.behind import Behind
+from runtime.kernels.cpu import matmul
 from runtime.kernels.cpu.driver import Table
 
 Array = np.ndarray[Any, Any]
@@ -148,7 +149,7 @@ def test_the_map_behind_a_product(name: str, exprs: tuple[Expr, ...]) -> None:
         assert all(np.mean(a != b) < 0.01 for a, b in zip(results[1:], expected[1:], strict=True))
 
 
-PRODUCTS = [(1, 1, 1), (5, 7, 3), (13, 33, 70), (8, 1030, 600), (70, 300, 33), (3, 0, 4)]
+PRODUCTS = [(1, 1, 1), (1, 90, 9), (2, 40, 5), (4, 100, 11), (5, 7, 3), (13, 33, 70), (8, 1030, 600), (70, 300, 33), (3, 0, 4)]
 
 
 @pytest.mark.parametrize(("ta", "tb"), [(False, False), (False, True), (True, False)])
@@ -159,6 +160,14 @@ def test_matrix_products(rows: int, inner: int, columns: int, ta: bool, tb: bool
     y = blank(rows, columns)
     run("matmul", y, a, b, ta=ta, tb=tb)
     close(y, oracle("matmul", y.shape, a, b, ta=ta, tb=tb))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4, 8])
+def test_few_rows_are_summed_in_runs(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matmul, "LONG", 48)
+    a, b, y = numbers(rows, 130), numbers(21, 130), blank(rows, 21)
+    run("matmul", y, a, b, ta=False, tb=True)
+    close(y, oracle("matmul", y.shape, a, b, ta=False, tb=True))
 
 
 def test_matrices_in_a_batch_may_share_one() -> None:

@@ -42,10 +42,15 @@ def _matrix(y: Array, a: Array, b: Array, ta: bool, tb: bool) -> Iterator[Step]:
     step_row, step_inner = (a.strides[1], a.strides[0]) if ta else (a.strides[0], a.strides[1])
     args = [y.ctypes.data, a.ctypes.data, b.ctypes.data, rows, columns, inner, y.strides[0], step_row, step_inner, b.strides[0]]
     if tb:
-        tall, wide = DOTS
+        tall, wide = _dotted(rows)
+        run, ahead = (LONG, NEAR) if rows <= tall else (RUN, RUN)
         size = -(-columns // (wide * GROUPS))
         yield Step(
-            (dots, tall, wide), args, size, _chunks(size, 2 * rows * inner * wide * GROUPS), tall * wide * GROUPS * STACK * LANES * 4
+            (dots, tall, wide, run, ahead),
+            args,
+            size,
+            _chunks(size, 2 * rows * inner * wide * GROUPS),
+            tall * wide * GROUPS * STACK * LANES * 4,
         )
         return
     form = FEW if rows <= FEW[0] else (fitting(rows), COLUMNS)
@@ -144,15 +149,24 @@ def _block(code: Code, tile: _Tile, row: ir.Value, column: ir.Value, span: tuple
 
 DOTS = (8, 3) if machine().registers == 32 else (4, 2)
 """Rows of a and of b in a block of dot products."""
+SHORT = ((1, 4), (2, 4), (4, 2))
+"""Blocks for fewer rows of a."""
 GROUPS = 8
 """Blocks side by side that share a run of a."""
 STACK = 8
 """Blocks one below the other that share a run of b."""
 RUN = 512
 """Numbers of a run: with all rows of a block it stays in the first cache."""
+LONG, NEAR = 16384, 128
+"""Where one block has all rows of a, b streams by once: in long runs, and what comes next is asked for shortly before."""
 
 
-def dots(code: Code, tall: int, wide: int) -> None:
+def _dotted(rows: int) -> tuple[int, int]:
+    """The block for so many rows of a."""
+    return next((block for block in SHORT if rows <= block[0]), DOTS)
+
+
+def dots(code: Code, tall: int, wide: int, run: int, ahead: int) -> None:
     """y = a b.T: both are read along their rows. Sums lie in the scratch between runs, and are added across lanes at the end."""
     size = tall * wide
     with code.loop(code.lo, code.hi) as unit, code.loop(0, code.arg(MANY), tall * STACK) as top:
@@ -166,8 +180,8 @@ def dots(code: Code, tall: int, wide: int) -> None:
             rows, columns = _corner(code, tall, wide, code.add(top, code.mul(level, tall)), first, group)
             return rows, columns, code.at(code.scratch, code.mul(code.add(code.mul(level, groups), group), size * LANES))
 
-        with code.loop(0, code.arg(INNER), RUN) as begin, code.loop(0, stack) as level, code.loop(0, groups) as group:
-            _dot_block(code, corner(level, group), begin)
+        with code.loop(0, code.arg(INNER), run) as begin, code.loop(0, stack) as level, code.loop(0, groups) as group:
+            _dot_block(code, corner(level, group), begin, run, ahead)
         with code.loop(0, stack) as level, code.loop(0, groups) as group:
             rows, columns, own = corner(level, group)
             for i in range(size):
@@ -182,10 +196,10 @@ def _corner(code: Code, tall: int, wide: int, row: Number, first: Number, group:
     return rows, [code.min(code.add(column, j), code.sub(code.arg(COLUMNS_), 1)) for j in range(wide)]
 
 
-def _dot_block(code: Code, corner: tuple[list[Number], list[Number], Number], begin: ir.Value) -> None:
+def _dot_block(code: Code, corner: tuple[list[Number], list[Number], Number], begin: ir.Value, run: int, ahead: int) -> None:
     left = [code.add(code.arg(A), code.mul(n, code.arg(NEXT_ROW))) for n in corner[0]]
     right = [code.add(code.arg(B), code.mul(n, code.arg(NEXT_B))) for n in corner[1]]
-    end = code.min(code.arg(INNER), code.add(begin, RUN))
+    end = code.min(code.arg(INNER), code.add(begin, run))
     whole = code.add(begin, code.mul(code.div(code.sub(end, begin), LANES), LANES))
     at = [code.at(corner[2], i * LANES) for i in range(len(left) * len(right))]
 
@@ -194,8 +208,8 @@ def _dot_block(code: Code, corner: tuple[list[Number], list[Number], Number], be
         return [code.fma(a[n // len(b)], b[n % len(b)], value) for n, value in enumerate(old)]
 
     with code.reduce(begin, whole, LANES, [code.load(address, lanes=LANES) for address in at]) as carried:
-        for row in right:  # the next run of b, a line for each line of this one
-            code.prefetch(code.at(row, code.add(carried.i, RUN)))
+        for row in right:  # what comes next of b, a line for each line of this run
+            code.prefetch(code.at(row, code.add(carried.i, ahead)))
         carried.next = products(carried.i, carried.values, None)
     for value, address in zip(carried.result, at, strict=True):
         code.store(value, address)
