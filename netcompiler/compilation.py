@@ -25,10 +25,10 @@ from netcompiler.passes.optimise import optimise
 from netcompiler.passes.select import select
 from netcompiler.passes.simplify import simplify
 from netcompiler.passes.why import Why, silent
-from netcompiler.plan import Plan
+from netcompiler.plan import Facts, Plan
 from netcompiler.recipe import Recipe
 from netcompiler.source import Place, Source
-from netcompiler.targets import AUTO, TARGETS, Chooser, Facts, best
+from netcompiler.targets import AUTO, TARGETS, Chooser, best
 from netcompiler.tensors import spared
 from netcompiler.verify import verify
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from netcompiler.scalar import Expr
 
@@ -186,4 +187,43 @@ class Plan:
         return replace(self, programs={**self.programs, **changed})
 
 
-__all__ = ["SIZES", "Axis", "Expr", "Home", "Instruction", "Plan", "Program", "Start", "State", "Value"]
+# what is measured of instructions
+
+
+Facts: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Measured seconds by site and offer; infinity where an offer refused to be built."""
+
+
+class Trial(NamedTuple):
+    """An instruction as an offer runs it: its seconds are the fact of a site and that offer."""
+
+    site: str
+    offer: str
+    instruction: Instruction
+
+
+class Site(NamedTuple):
+    """An instruction that several offers can run, with what they pack: where its values lie, its program, and how often that
+    has the like."""
+
+    instruction: Instruction
+    trials: tuple[Trial, ...]
+    homes: Mapping[str, Home]
+    program: str
+    times: int = 1
+
+    @property
+    def name(self) -> str:
+        return site(self.instruction)
+
+
+def site(instruction: Instruction) -> str:
+    """The key of an instruction among measured facts: the op, its types and attributes, not its place in a net."""
+    types = [f"{value.dtype}{list(value.shape)}" for value in (*instruction.results, *instruction.operands)]
+    words = [f"{key}={value}" for key, value in instruction.attributes.items()]
+    inner = [site(one) for one in instruction.body]
+    text = " ".join([instruction.op, *types, *words, *inner])
+    return f"{instruction.op}-{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+__all__ = ["SIZES", "Axis", "Expr", "Facts", "Home", "Instruction", "Plan", "Program", "Site", "Start", "State", "Trial", "Value"]

@@ -14,7 +14,7 @@ from math import inf, isinf
 from pathlib import Path
 from typing import Any
 
-from netcompiler.targets import Facts
+from netcompiler.plan import Facts
 from runtime import atomic
 from runtime.cache import folder
 

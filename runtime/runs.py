@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from netcompiler.targets import Facts
+from netcompiler.plan import Facts
 from runtime import atomic, checkpoint
 from runtime.checkpoint import Array
 from runtime.data.scale import Scale

@@ -9,11 +9,10 @@ import pytest
 from small import MIXED, labels, pictures, planned, same, text
 
 from netcompiler.cli import main
-from netcompiler.plan import Instruction, Program, Value
+from netcompiler.plan import Instruction, Program, Value, site
 from netcompiler.report.profile import Profile, layer, layer_columns
 from netcompiler.scalar import operand
 from netcompiler.targets import TARGETS, Chooser, Offer, Target
-from netcompiler.targets.target import site
 from runtime.ceilings import ceilings
 from runtime.session import Session
 

@@ -8,9 +8,8 @@ import pytest
 
 from netcompiler.instructions import OPS
 from netcompiler.passes.select import select
-from netcompiler.plan import Instruction, Plan, Program, Value
+from netcompiler.plan import Instruction, Plan, Program, Value, site
 from netcompiler.targets import TARGETS, Chooser, NoOffer, Offer, Target
-from netcompiler.targets.target import site
 from runtime.kernels import cpu
 from runtime.kernels.numpy import KERNELS
 

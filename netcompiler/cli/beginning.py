@@ -21,8 +21,7 @@ from netcompiler.source import Mapping, Scalar, Source, parse
 from netcompiler.totals import totals
 
 if TYPE_CHECKING:
-    from netcompiler.plan import Plan
-    from netcompiler.targets import Facts
+    from netcompiler.plan import Facts, Plan
     from runtime.data.prepare import Material
     from runtime.keeping import Keeping
     from runtime.runs import Run

@@ -9,10 +9,9 @@ from netcompiler.compilation import Job, stages, uncollected
 from netcompiler.graph import Graph
 from netcompiler.loading import Loaded
 from netcompiler.optimisers.momentum import SGD
-from netcompiler.plan import Plan
+from netcompiler.plan import Facts, Plan
 from netcompiler.recipe import Recipe
 from netcompiler.report.peer import net_data
-from netcompiler.targets import Facts
 from netcompiler.tensors import spared
 
 RATE, MOMENTUM = 0.01, 0.9

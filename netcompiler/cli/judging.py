@@ -10,7 +10,8 @@ from netcompiler.cli import Refusal
 from netcompiler.cli.opening import Opened, opened_on, reopened
 from netcompiler.cli.target import begun, chosen
 from netcompiler.cli.tuning import kept
-from netcompiler.targets import AUTO, Facts
+from netcompiler.plan import Facts
+from netcompiler.targets import AUTO
 
 if TYPE_CHECKING:
     from runtime.data.scale import Scale

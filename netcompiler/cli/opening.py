@@ -22,8 +22,7 @@ from netcompiler.report.expansion import flow
 from runtime.data.wanted import INPUT, TARGET
 
 if TYPE_CHECKING:
-    from netcompiler.plan import Plan
-    from netcompiler.targets import Facts
+    from netcompiler.plan import Facts, Plan
 
 PRECISIONS = ("fp32", "exact")
 

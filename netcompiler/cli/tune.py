@@ -16,6 +16,7 @@ from netcompiler.compilation import Job
 from netcompiler.diagnostics import SpecError
 from netcompiler.report.choices import Row, columns
 from netcompiler.report.columns import as_lines, fit
+from netcompiler.targets.sites import sites
 
 
 def main(words: Sequence[str]) -> int:
@@ -48,10 +49,8 @@ def _parser() -> arguments.Parser:
 
 def _tuned(job: Job) -> tuple[list[Row], bool]:
     """All is measured anew. What is not, because it was ended early, has no row."""
-    from runtime.tune import sites
-
     every = sites(plan_of(job), job.chooser)
-    found = measured(every, job.chooser, anew=True)
+    found = measured(every, anew=True)
     chooser = replace(job.chooser, facts=found.facts)
     both = [(each, chooser.choice(each.instruction), job.chooser.choice(each.instruction)) for each in every]
     return [Row(each.instruction, each.times, facts, formula) for each, facts, formula in both if facts.measured], found.interrupted

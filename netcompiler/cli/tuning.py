@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from netcompiler.cli.waiting import waiting
-from netcompiler.targets import Chooser, Facts
+from netcompiler.plan import Facts, Site
+from netcompiler.targets.sites import about, sites, unknown
 
 if TYPE_CHECKING:
     from netcompiler.cli.opening import Opened
     from netcompiler.plan import Plan
-    from runtime.tune import Site
 
 TUNED = "cpu"
 """The target that has kernels to choose among."""
@@ -46,21 +45,19 @@ def tuned(opened: Opened, plan: Plan, known: Facts, measures: bool) -> Tuned:
     """The plan by all that can be known, if what is missing is to be measured."""
     if plan.target != TUNED:
         return Tuned(plan, {})
-    from runtime.tune import about, sites, unknown
-
     chooser = opened.job(plan.target, known).chooser
     every = sites(plan, chooser)
     missing = unknown(every, known) if measures else []
     if not missing:
-        return Tuned(plan, about(every, chooser))
-    found = measured(missing, chooser)
+        return Tuned(plan, about(every, known))
+    found = measured(missing)
     if found.interrupted:
         raise KeyboardInterrupt
-    facts = about(every, replace(chooser, facts=found.facts))
+    facts = about(every, found.facts)
     return Tuned(opened.plan(plan.target, facts), facts, len(missing))
 
 
-def measured(sites: Sequence[Site], chooser: Chooser, anew: bool = False) -> Measured:
+def measured(sites: Sequence[Site], anew: bool = False) -> Measured:
     """Ctrl-C leaves what is known by then, and it is kept."""
     from runtime.facts import keep
     from runtime.tune import timed
@@ -70,7 +67,7 @@ def measured(sites: Sequence[Site], chooser: Chooser, anew: bool = False) -> Mea
         with waiting("timing the kernels that there are for a kind of instruction") as say:
             for number, site in enumerate(sites):
                 say(number, len(sites))
-                found.update(timed(site, chooser))
+                found.update(timed(site))
     except KeyboardInterrupt:
         return Measured(keep(found, anew), interrupted=True)
     return Measured(keep(found, anew))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcompiler.targets.choice import Choice, Chooser, Facts, NoOffer
+from netcompiler.targets.choice import Choice, Chooser, NoOffer
 from netcompiler.targets.cpu import CPU
 from netcompiler.targets.numpy import NUMPY
 from netcompiler.targets.target import Offer, Target
@@ -23,4 +23,4 @@ def oracle() -> str:
     return NUMPY.name
 
 
-__all__ = ["AUTO", "TARGETS", "Choice", "Chooser", "Facts", "NoOffer", "Offer", "Target", "best", "oracle"]
+__all__ = ["AUTO", "TARGETS", "Choice", "Chooser", "NoOffer", "Offer", "Target", "best", "oracle"]

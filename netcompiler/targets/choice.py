@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from netcompiler.plan import Instruction
-from netcompiler.targets.target import Offer, Reason, Target, site
-
-Facts: TypeAlias = Mapping[str, Mapping[str, float]]
-"""Measured seconds by site and offer; infinity where an offer refused to be built."""
+from netcompiler.plan import Facts, Instruction, site
+from netcompiler.targets.target import Offer, Reason, Target
 
 
 class NoOffer(Exception):

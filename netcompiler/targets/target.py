@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import NamedTuple
 
 from netcompiler.instructions.op import flops, traffic
@@ -89,12 +88,3 @@ class Target:
         """The slower of computing and moving, at the shares that the offer reaches."""
         work = offer.work(instruction)
         return max(work.flops / (self.flops * offer.speed), work.bytes / (self.bytes * offer.stream))
-
-
-def site(instruction: Instruction) -> str:
-    """The key of an instruction among measured facts: the op, its types and attributes, not its place in a net."""
-    types = [f"{value.dtype}{list(value.shape)}" for value in (*instruction.results, *instruction.operands)]
-    words = [f"{key}={value}" for key, value in instruction.attributes.items()]
-    inner = [site(one) for one in instruction.body]
-    text = " ".join([instruction.op, *types, *words, *inner])
-    return f"{instruction.op}-{blake2b(text.encode(), digest_size=8).hexdigest()}"
