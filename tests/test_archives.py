@@ -73,6 +73,13 @@ def test_bad_shards_are_refused(tmp_path: Path, names: dict[str, bytes], words: 
     assert words in refused("shards", {"path": str(tmp_path / "t.tar"), "inputs": ["png"]})
 
 
+def test_records_of_other_fields_are_told(tmp_path: Path) -> None:
+    """Also where bad rows are only counted: what there is instead."""
+    shard(tmp_path / "t.tar", 0)
+    with pytest.raises(DataError, match=r"no row of .*t.tar can be read: .*0000: there is no field `jpg`; there is png, cls, json"):
+        sets("shards", {"path": str(tmp_path / "t.tar")}, policy="skip")
+
+
 def test_links_in_a_tar_file_are_not_followed(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "t.tar", "w") as file:
         info = tarfile.TarInfo("0.png")

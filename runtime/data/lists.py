@@ -71,20 +71,23 @@ def _records(
 ) -> Records:
     """The first record says of what kind each column is, unless another set has said it."""
     found: dict[str, list[Any]] = {name: [] for name in names}
-    where = []
+    where: list[str] = []
+    first = ""
     for line in lines:
         try:
             record = _whole(line.record, names)
             columns = columns or {name: values.column(name, record[name]) for name in names}
             row = {name: values.checked(record[name], columns[name]) for name in names}
         except BadRow as bad:
-            faults.add(Fault(line.where, str(bad)))
+            fault = Fault(line.where, str(bad))
+            faults.add(fault)
+            first = first or str(fault)
             continue
         for name, value in row.items():
             found[name].append(value)
         where.append(line.where)
     if not where or columns is None:
-        raise DataError(f"there are no rows in {path}")
+        raise DataError(f"no row of {path} can be read: {first}" if first else f"there are no rows in {path}")
     return Records(path, columns, found, where)
 
 

@@ -48,7 +48,7 @@ def _lines(path: str, names: Sequence[str]) -> Iterator[Line]:
 
 def _read(record: Record, names: Sequence[str]) -> dict[str, Any] | BadRow:
     try:
-        return {name: member if name in FILES else _value(name, content(member)) for name, member in record.items() if name in names}
+        return {name: _value(name, content(x)) if name in names and name not in FILES else x for name, x in record.items()}
     except BadRow as bad:
         return bad
 
