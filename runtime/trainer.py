@@ -163,6 +163,8 @@ class Trainer:
     def _close(self) -> None:
         """The end of an epoch: its validation, and everything that belongs to it on the disk, the full state before all."""
         self._check()
+        if not self.progress.means.rows:
+            raise Ended(LOST, "no row to train on can be read any more")
         moment = self._moment()
         every = self.recipe.validation.every if self.recipe.validation else 1
         due = moment.epoch % every == 0 or moment.step >= self.total
@@ -180,7 +182,7 @@ class Trainer:
         except (DataError, OSError) as error:
             raise Ended(LOST, _told(error)) from None
         if not tested:
-            raise Ended(INTERRUPTED)
+            raise Ended(INTERRUPTED) if self.interruption.asked else Ended(LOST, "no row to validate on can be read any more")
         return tested
 
     def _is_best(self, tested: Figures) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -120,6 +121,22 @@ def test_bad_rows_are_left_out_and_counted_once(damaged: Path, threads: int, roo
 def test_a_batch_of_bad_rows_alone_comes_without_rows(damaged: Path) -> None:
     loose = feeder(damaged, 2, policy="skip")
     assert [len(places) for places, _ in loose.batches(1)] == [1, 0, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("threads", [0, 4])
+@pytest.mark.parametrize("emptied", [False, True], ids=["gone", "empty"])
+def test_data_that_vanishes_is_no_matter_of_bad_rows(home: Path, tmp_path: Path, threads: int, emptied: bool) -> None:
+    """A folder that was moved, or where no disk is mounted any more, ends what skips bad rows, too."""
+    moved = tmp_path / "pictures"
+    shutil.copytree(home, moved)
+    loose = feeder(moved, threads, policy="skip")
+    assert len(list(loose.batches(8))) == 3
+    moved.rename(tmp_path / "away")
+    if emptied:
+        moved.mkdir()
+    with pytest.raises(DataError, match="pictures is empty by now" if emptied else "pictures cannot be read any more: No such file"):
+        list(loose.batches(8))
+    assert not loose.faults
 
 
 def test_classes_that_the_net_lacks_are_found_before_anything_is_read(home: Path) -> None:

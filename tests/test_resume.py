@@ -28,7 +28,8 @@ from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from runtime import atomic, checkpoint, journal
 from runtime.checkpoint import CheckpointError
-from runtime.data.feeder import Feeder
+from runtime.data.faults import Fault, Faults
+from runtime.data.feeder import Feeder, Read
 from runtime.ending import Outcome
 from runtime.keeping import Keeping, read_every
 from runtime.runs import Run, RunError, create, create_at
@@ -245,6 +246,24 @@ def test_data_that_vanishes_ends_training_with_all_that_was_learnt(material: tup
     assert outcome.why == "pictures/7.jpg cannot be read: No such file or directory"
     trained(material, run)
     assert left(run) == left(whole)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_an_epoch_without_a_row_ends_training(material: tuple[Plan, Recipe, Feeder], tmp_path: Path, part: str) -> None:
+    """Where bad rows are skipped, and all of them are bad by then."""
+    plan, recipe, feeder = material
+
+    class Bad(Feeder):
+        def read(self, places: Any) -> Read:
+            read = super().read(places)
+            return Read(places[:0], {name: x[:0] for name, x in read.values.items()}, [Fault(f"row {at}", "gone") for at in places])
+
+    bad = Bad(feeder.rows, feeder.readers, faults=Faults("skip"))  # type: ignore[arg-type]
+    trainer = Trainer(Session(plan, recipe.seed), recipe, bad if part == "train" else feeder, bad if part == "test" else feeder)
+    with create_at(tmp_path / "run").owned() as run:
+        outcome = trainer.fit(run, Silent(), {})
+    assert (outcome.ended, outcome.steps, outcome.rows) == ("data lost", 6, [])
+    assert outcome.why == f"no row to {'train' if part == 'train' else 'validate'} on can be read any more"
 
 
 def test_a_run_is_there_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

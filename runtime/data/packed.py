@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from runtime.data.faults import BadRow
+from runtime.data.faults import BadRow, DataError
 
 
 class Files:
@@ -28,9 +28,21 @@ class Files:
             with open(self.where(place), "rb") as file:
                 return file.read()
         except OSError as error:
+            _check_there(self.home)
             raise BadRow(f"it cannot be read: {error.strerror}") from None
         except ValueError as error:
             raise BadRow(f"that is no name of a file: {error}") from None
+
+
+def _check_there(home: str) -> None:
+    """That a file is missing is a bad row; that all are is none: the folder was moved, or a disk is no longer mounted there."""
+    try:
+        with os.scandir(home) as entries:
+            some = any(entries)
+    except OSError as error:
+        raise DataError(f"{home} cannot be read any more: {error.strerror}") from None
+    if not some:
+        raise DataError(f"{home} is empty by now")
 
 
 class Member(NamedTuple):
@@ -62,7 +74,7 @@ class Members:
 
 
 def content(member: Member) -> bytes:
-    """Bytes that are read from their place, by any thread: nothing is unpacked to the disk."""
+    """Bytes that are read from their place, by any thread: nothing is unpacked to the disk. An archive that is gone takes all with it."""
     try:
         handle = os.open(member.archive, os.O_RDONLY)
         try:
@@ -70,7 +82,7 @@ def content(member: Member) -> bytes:
         finally:
             os.close(handle)
     except OSError as error:
-        raise BadRow(f"it cannot be read: {error.strerror}") from None
+        raise DataError(f"{member.archive} cannot be read any more: {error.strerror}") from None
     if len(found) != member.size:
         raise BadRow("the archive ends inside of it")
     return found
