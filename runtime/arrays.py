@@ -35,3 +35,16 @@ def aligned(size: int, to: int = 64) -> Array:
     whole = np.zeros(size + to, np.uint8)
     begin = -whole.ctypes.data % to
     return whole[begin : begin + size]
+
+
+class _Bytes:
+    """What NumPy makes an array of, without looking at what lies there."""
+
+    def __init__(self, address: int, size: int, owner: Any) -> None:
+        self.owner = owner
+        self.__array_interface__ = {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
+
+
+def bytes_at(address: int, size: int, owner: Any) -> Array:
+    """An array over memory that somebody else owns, and keeps for as long as the array lives."""
+    return np.asarray(_Bytes(address, size, owner))

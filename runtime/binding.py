@@ -63,7 +63,7 @@ class Binding:
 
     def _bound(self, program: Program) -> list[Call]:
         views, homes = self.views[program.name], self.plan.homes[program.name]
-        spread = Poison(program, homes, self.memory["arena"]) if self.poison else None
+        spread = Poison(program, homes, self.memory["arena"], self.device.fill) if self.poison else None
         calls: list[Call] = [spread.before] if spread else []
         groups = [[instruction] for instruction in program] if spread else [list(program)]
         for position, group in enumerate(groups):

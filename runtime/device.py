@@ -5,6 +5,7 @@ An array of a GPU is a NumPy array over an address there: its shape and strides 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -16,17 +17,40 @@ from runtime import oracle
 from runtime.arrays import Array, aligned
 
 Call = Callable[[], None]
+Later = Callable[[], list[float]]
+"""Numbers for who asks: it waits until they are there."""
+
+
+class Slots(Protocol):
+    """Where batches come in. What is laid between `begin` and `end` is what is read by all that is run behind."""
+
+    def begin(self) -> Array:
+        """Bytes outside, as those of the segment of inputs."""
+
+    def end(self) -> None: ...
 
 
 class Device(Protocol):
+    behind: int
+    """How many steps may be under way while the next one is begun."""
+
     def allocate(self, size: int) -> Array:
         """Bytes of zero."""
+
+    def slots(self, inputs: Array) -> Slots:
+        """What brings batches into a segment."""
 
     def write(self, to: Array, values: Any) -> None:
         """Numbers from outside, broadcast to an array here."""
 
+    def fill(self, array: Array, byte: int) -> None:
+        """Each byte of an array without gaps."""
+
     def read(self, array: Array) -> Array:
         """A copy outside, without gaps."""
+
+    def figures(self, numbers: Sequence[Array]) -> Later:
+        """Single numbers, as they are when all is done that was begun."""
 
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Call]:
         """What runs the instructions one after the other."""
@@ -37,6 +61,9 @@ class Device(Protocol):
     def whole(self, calls: Sequence[Call]) -> list[Call]:
         """A program's calls as they are run again and again."""
 
+    def seconds(self, calls: Sequence[Call]) -> float:
+        """What calls take."""
+
     def wait(self) -> None:
         """Until everything that was begun is done."""
 
@@ -44,17 +71,29 @@ class Device(Protocol):
 class Host:
     """Memory of this process; the oracle, or compiled kernels."""
 
+    behind = 0
+
     def __init__(self, target: str) -> None:
         self.target = target
 
     def allocate(self, size: int) -> Array:
         return aligned(size)
 
+    def slots(self, inputs: Array) -> Slots:
+        return _InPlace(inputs)
+
     def write(self, to: Array, values: Any) -> None:
         to[...] = values
 
+    def fill(self, array: Array, byte: int) -> None:
+        array.fill(byte)
+
     def read(self, array: Array) -> Array:
         return array.copy()
+
+    def figures(self, numbers: Sequence[Array]) -> Later:
+        values = [float(number.item()) for number in numbers]
+        return lambda: values
 
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Call]:
         if self.target == "cpu":
@@ -69,9 +108,33 @@ class Host:
     def whole(self, calls: Sequence[Call]) -> list[Call]:
         return list(calls)
 
+    def seconds(self, calls: Sequence[Call]) -> float:
+        begin = time.perf_counter()
+        for call in calls:
+            call()
+        return time.perf_counter() - begin
+
     def wait(self) -> None:
         return
 
 
+class _InPlace:
+    """What is done as soon as it is asked for takes its inputs where they are laid."""
+
+    def __init__(self, inputs: Array) -> None:
+        self.inputs = inputs
+
+    def begin(self) -> Array:
+        return self.inputs
+
+    def end(self) -> None:
+        return
+
+
 def device_of(target: str) -> Device:
+    if target == "cuda":
+        from runtime.kernels.cuda.device import Gpu  # CuPy is loaded by those who want it
+        from runtime.kernels.cuda.hardware import opened
+
+        return Gpu(opened())
     return Host(target)

@@ -56,7 +56,7 @@ def _programs(binding: Binding, inputs: Any, targets: Any, places: Any) -> Itera
     if "accumulate" not in plan.programs:
         yield plan.programs["step"]
         return
-    feed = Feed(plan, binding.states, binding.device)
+    feed = Feed(binding)
     batch = feed.checked("accumulate", inputs, targets, places)
     rows = len(next(iter(batch.values())))
     for begin in range(0, rows, plan.batch):

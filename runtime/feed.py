@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from netcompiler.plan import Plan
-from runtime.device import Device
+from runtime.binding import Binding, view
 
 Array = np.ndarray[Any, Any]
 
 INPUT, TARGET, PLACES = "in.", "target.", "places"
+SEGMENT = "inputs"
 
 
 class InputError(ValueError):
@@ -22,10 +22,10 @@ class InputError(ValueError):
 class Feed:
     """The slots of a plan: inputs, the targets that its losses compare with, and the rows' places in the data."""
 
-    def __init__(self, plan: Plan, arrays: Mapping[str, Array], device: Device) -> None:
-        self.plan = plan
-        self.device = device
-        self.slots = {name: arrays[name] for name, state in plan.states.items() if state.segment == "inputs"}
+    def __init__(self, binding: Binding) -> None:
+        self.plan = plan = binding.plan
+        self.slots = {name: binding.states[name] for name, state in plan.states.items() if state.segment == SEGMENT}
+        self.way = binding.device.slots(binding.memory[SEGMENT])
 
     def checked(self, program: str, inputs: Any, targets: Any = None, places: Any = None) -> dict[str, Array]:
         """The values for the slots that a program reads, in the order of axes that a slot has; InputError where they do not fit."""
@@ -40,13 +40,13 @@ class Feed:
 
     def write(self, batch: Mapping[str, Array], begin: int = 0) -> int:
         """Rows from `begin` on, as many as fit; the number of them. Rows without a picture repeat the first, as good as any."""
-        count = 0
+        count, here = 0, self.way.begin()
         for name, value in batch.items():
+            slot = view(self.plan.states[name].value, self.plan.homes[""][name], {SEGMENT: here})
             rows = value[begin : begin + self.plan.batch]
             count = len(rows)
-            self.device.write(self.slots[name][:count], rows)
-            if count < self.plan.batch:
-                self.device.write(self.slots[name][count:], rows[0])
+            slot[:count], slot[count:] = rows, rows[0]
+        self.way.end()
         return count
 
     def _named(self, prefix: str, values: Any, read: set[str]) -> dict[str, Array]:

@@ -5,7 +5,7 @@ A program that reads what it should not gives NaN. Who lives when is worked out 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,24 +14,34 @@ from netcompiler.plan import SIZES, Home, Program, Value
 
 Array = np.ndarray[Any, Any]
 
+NAN = 0xFF
+"""In every byte of a float."""
+
 
 class Poison:
     """For one program: `before` it all of the arena, `after` each instruction what no later one reads."""
 
-    def __init__(self, program: Program, homes: Mapping[str, Home], arena: Array) -> None:
+    def __init__(self, program: Program, homes: Mapping[str, Home], arena: Array, fill: Callable[[Array, int], None]) -> None:
         self.arena = arena
+        self.fill = fill
         self.free = np.ones(len(arena), bool)
         self.living = [list(living) for living in _living(program, homes)]
 
     def before(self) -> None:
-        self.arena[...] = 0xFF
+        self.fill(self.arena, NAN)
 
     def after(self, position: int) -> None:
         self.free[...] = True
         for value, home in self.living[position]:
             for row in _rows(value, home):
                 self.free[row] = False
-        self.arena[self.free] = 0xFF
+        for run in _runs(self.free):
+            self.fill(self.arena[run], NAN)
+
+
+def _runs(free: Array) -> Iterator[slice]:
+    edges = np.flatnonzero(np.diff(free, prepend=False, append=False))
+    return (slice(*pair) for pair in edges.reshape(-1, 2).tolist())
 
 
 def _living(program: Program, homes: Mapping[str, Home]) -> Iterator[list[tuple[Value, Home]]]:

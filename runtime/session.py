@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from runtime.feed import INPUT, Feed, InputError
 from runtime.timing import Timed, timed
 
 GRADIENT = "gradient of "
+Figures = Callable[[], dict[str, float]]
+"""The loss and the metrics for who asks."""
 WEIGHTS = ("parameters", "statistics", "frozen")
 PASSING = ("inputs", "sums", "derived")
 """Segments that hold nothing from one step to the next."""
@@ -31,7 +33,8 @@ class Session:
         self.binding = Binding(plan, seed, poison, device)
         self.device = self.binding.device
         self.arrays = self.binding.states
-        self.feed = Feed(plan, self.arrays, self.device)
+        self.feed = Feed(self.binding)
+        self.controls: dict[str, float] = {}
         self.stale = True
 
     def step(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> dict[str, float]:
@@ -39,6 +42,10 @@ class Session:
 
         What augmentation draws for a picture depends on its place in the data and on the epoch; without them rows count from 0,
         and steps stand for epochs. Where the recipe accumulates, a batch of any size is taken in parts of the plan's."""
+        return self.begin_step(inputs, targets, places, epoch)()
+
+    def begin_step(self, inputs: Any, targets: Any, places: Any = None, epoch: int | None = None) -> Figures:
+        """A step that may go on after this returns: its figures are there for who asks, once."""
         self._set_epoch(epoch)
         if "accumulate" in self.plan.programs:
             return self._step_of_parts(inputs, targets, places)
@@ -48,6 +55,10 @@ class Session:
 
     def evaluate(self, inputs: Any, targets: Any) -> dict[str, float]:
         """The loss and the metrics of a batch, as in inference; by the average of the weights where the recipe keeps one."""
+        return self.begin_evaluation(inputs, targets)()
+
+    def begin_evaluation(self, inputs: Any, targets: Any) -> Figures:
+        """As a step is begun."""
         rows = self._whole("evaluate", inputs, targets)
         self._prepare()
         return self._figures("evaluate", rows)
@@ -118,6 +129,7 @@ class Session:
             raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} {'is' if len(missing) == 1 else 'are'} missing")
         for name, array in arrays.items():
             self._write(lasting[name], array)
+        self.controls.clear()
         self.stale = True
 
     def spoilt(self) -> str:
@@ -161,22 +173,24 @@ class Session:
             raise InputError(f"the plan is for batches of {self.plan.batch} rows or fewer, and {rows} are given")
         return self.feed.write(batch)
 
-    def _step_of_parts(self, inputs: Any, targets: Any, places: Any) -> dict[str, float]:
+    def _step_of_parts(self, inputs: Any, targets: Any, places: Any) -> Figures:
         batch = self.feed.checked("accumulate", inputs, targets, places)
         rows = len(next(iter(batch.values())))
-        sums: dict[str, float] = {}
+        parts: list[tuple[float, Figures]] = []
         for begin in range(0, rows, self.plan.batch):
             count = self.feed.write(batch, begin)
             self.set("row", begin)
             self.set("share", count / rows)
-            for name, value in self._figures("accumulate", count).items():
-                sums[name] = sums.get(name, 0.0) + value * count / rows
+            parts.append((count / rows, self._figures("accumulate", count)))
         self.set("row", 0)
         self.stale = True
-        return {**sums, **self._figures("update", rows)}
+        update = self._figures("update", rows)
+        return lambda: {**_mean(parts), **update()}
 
-    def _figures(self, program: str, rows: int) -> dict[str, float]:
-        return {name: float(self.device.read(value).item()) for name, value in self._run(program, rows).items() if value.size == 1}
+    def _figures(self, program: str, rows: int) -> Figures:
+        numbers = {name: value for name, value in self._run(program, rows).items() if value.size == 1}
+        later = self.device.figures([*numbers.values()])
+        return lambda: dict(zip(numbers, later(), strict=True))
 
     def _run(self, program: str, rows: int) -> dict[str, Array]:
         self.set("valid", rows)
@@ -188,14 +202,24 @@ class Session:
         self.set("epoch", epoch)
 
     def set(self, control: str, value: float) -> None:
-        """A control that no instruction reads is not there."""
-        if control in self.arrays:
+        """A control that no instruction reads is not there; one that has the value already is left alone."""
+        if control in self.arrays and self.controls.get(control) != value:
             self.device.write(self.arrays[control], value)
+            self.controls[control] = value
 
     def _prepare(self) -> None:
         if self.stale and "prepare" in self.plan.programs:
             self.binding.run("prepare")
         self.stale = False
+
+
+def _mean(parts: Iterable[tuple[float, Figures]]) -> dict[str, float]:
+    """Of figures by their shares."""
+    sums: dict[str, float] = {}
+    for share, figures in parts:
+        for name, value in figures().items():
+            sums[name] = sums.get(name, 0.0) + value * share
+    return sums
 
 
 def _help(program: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from netcompiler.plan import Instruction
@@ -20,11 +18,7 @@ def timed(binding: Binding, program: str, runs: int = 1) -> list[Timed]:
     with np.errstate(all="ignore"):
         for _ in range(runs):
             for position, group in enumerate(calls):
-                begin = time.perf_counter()
-                for call in group:
-                    call()
-                binding.device.wait()
-                least[position] = min(least[position], time.perf_counter() - begin)
+                least[position] = min(least[position], binding.device.seconds(group))
             for call in binding.successions(binding.plan.programs[program]):
                 call()
     return list(zip(instructions, least, strict=True))

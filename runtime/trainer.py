@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from runtime.data.fit import Array
 from runtime.data.order import shuffled
 from runtime.diagnosis import first_not_finite
 from runtime.ending import COMPLETE, INTERRUPTED, LOST, NOT_FINITE, RUNNING, STALLED, UNWRITTEN, Ended, Outcome
+from runtime.evaluation import evaluate
 from runtime.interruption import Interruption
 from runtime.keeping import Keeping
 from runtime.metrics import Figures, Means, better, find, goal, watched
@@ -39,15 +41,14 @@ class Display(Protocol):
     def epoch(self, row: Row) -> None: ...
 
 
-def evaluate(session: Session, feeder: Feeder, interruption: Interruption | None = None) -> Figures:
-    """The loss and the metrics over all rows; nothing where it was interrupted."""
-    means = Means()
-    for places, (inputs, targets) in feeder.batches(session.plan.batch):
-        if interruption and interruption.asked:
-            return {}
-        if len(places):
-            means.add(session.evaluate(inputs, targets), len(places))
-    return means.figures()
+class _Step(NamedTuple):
+    """One that was begun: its batch, and its figures for who asks."""
+
+    rate: float
+    places: Array
+    inputs: Any
+    targets: Any
+    figures: Callable[[], Figures]
 
 
 class Trainer:
@@ -61,6 +62,7 @@ class Trainer:
         self.total = recipe.steps or recipe.epochs * self.per_epoch
         self.epochs = -(-self.total // self.per_epoch)
         self.progress = Progress()
+        self.begun: deque[_Step] = deque()
         self.kept = -1
 
     def resume(self, saved: Saved) -> None:
@@ -128,26 +130,48 @@ class Trainer:
         self.opened, self.before_rows, self.before_wait = time.perf_counter(), done.means.rows, self.train.waited
         order = shuffled(len(self.train), self.recipe.seed, "order", at // self.per_epoch)
         batches = self.train.batches(self.recipe.batch, order[at % self.per_epoch * self.recipe.batch :])
+        try:
+            self._begun_and_ended(batches)
+        finally:
+            self._settle(0)
+
+    def _begun_and_ended(self, batches: Iterable[tuple[Array, Batch]]) -> None:
+        """A step is begun before the figures of the one in front of it are asked for, where a device goes on by itself meanwhile."""
         for places, (inputs, targets) in _there(batches):
             if self.interruption.asked:
                 raise Ended(INTERRUPTED)
-            self._step(places, inputs, targets)
-            if done.step == self.total:
+            at = self._begin(places, inputs, targets)
+            due = bool(at % self.per_epoch) and self.keeping.due(at, time.perf_counter() - self.saved)
+            self._settle(0 if due else self.session.device.behind)
+            if at == self.total:
                 return
-            if done.step % self.per_epoch and self.keeping.due(done.step, time.perf_counter() - self.saved):
+            if due:
                 self._keep()
 
-    def _step(self, places: Array, inputs: Any, targets: Any) -> None:
-        done = self.progress
-        done.rate = self.recipe.rate(done.step, self.per_epoch, done.history(self.watched))
-        self.session.set("rate", done.rate)
-        figures = self.session.step(inputs, targets, places, done.step // self.per_epoch) if len(places) else {}
+    def _begin(self, places: Array, inputs: Any, targets: Any) -> int:
+        """The number of steps that have been begun with this one."""
+        at = self.progress.step + len(self.begun)
+        rate = self.recipe.rate(at, self.per_epoch, self.progress.history(self.watched))
+        self.session.set("rate", rate)
+        figures = self.session.begin_step(inputs, targets, places, at // self.per_epoch) if len(places) else dict
+        self.begun.append(_Step(rate, places, inputs, targets, figures))
+        return at + 1
+
+    def _settle(self, behind: int) -> None:
+        """All steps that were begun but so many have their figures counted."""
+        while len(self.begun) > behind:
+            self._end(self.begun.popleft())
+
+    def _end(self, step: _Step) -> None:
+        done, figures = self.progress, step.figures()
         if not all(map(math.isfinite, figures.values())):
-            first = first_not_finite(self.session, inputs, targets, places)
+            self.begun.clear()
+            first = first_not_finite(self.session, step.inputs, step.targets, step.places)
             where = f", first in {first}" if first else ""
             raise Ended(NOT_FINITE, f"the loss or its gradient is not finite in step {done.step + 1:,}{where}")
+        done.rate = step.rate
         done.step += 1
-        done.means.add({name: figures[name] for name in self.names if name in figures}, len(places))
+        done.means.add({name: figures[name] for name in self.names if name in figures}, len(step.places))
         self.display.step(self._moment())
 
     def _moment(self) -> Moment:

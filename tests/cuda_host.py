@@ -7,7 +7,8 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,28 @@ from runtime.arrays import Array, aligned
 from runtime.kernels import cuda
 from runtime.kernels.cpu.machine import loaded
 from runtime.kernels.cuda import library
-from runtime.kernels.cuda.driver import ENTRY
+from runtime.kernels.cuda.driver import ENTRY, MAIN
 
 SHIM = Path(__file__).with_name("cuda_host.h")
 FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-fno-sanitize=all", "-ffp-contract=off", "-fPIC")
 
 
 class HostDriver:
-    """Memory of this process, and no stream: everything is done when it is asked for."""
+    """Memory of this process, and streams in which everything is done as soon as it is asked for."""
 
     def allocate(self, size: int) -> Array:
         return aligned(size, 256)
+
+    staging = allocate
 
     def upload(self, to: Array, values: Array) -> None:
         to[...] = values
 
     def download(self, array: Array) -> Array:
         return array.copy()
+
+    def compile(self, sources: Iterable[str]) -> None:
+        list(map(compiled, sources))
 
     def function(self, source: str) -> Any:
         return compiled(source)
@@ -44,11 +50,26 @@ class HostDriver:
         numbers = (ctypes.c_int64 * max(1, len(table)))(*table)
         function(ctypes.byref(numbers), (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block))
 
-    def copy(self, to: Array, values: Array) -> None:
+    def copy(self, to: Array, values: Array, stream: str = MAIN) -> None:
         np.copyto(to, values)
+
+    def fill(self, array: Array, byte: int) -> None:
+        array.view(np.uint8).fill(byte)
 
     def captured(self, run: Callable[[], None]) -> Callable[[], None]:
         return run
+
+    def mark(self, stream: str) -> float:
+        return time.perf_counter()
+
+    def hold(self, stream: str, mark: float) -> None:
+        return
+
+    def reached(self, mark: float) -> None:
+        return
+
+    def seconds(self, begin: float, end: float) -> float:
+        return end - begin
 
     def wait(self) -> None:
         return

@@ -84,8 +84,8 @@ def _judged(args: argparse.Namespace) -> list[Judged]:
 
 def _measured(members: Sequence[Member], view: str) -> dict[str, Any]:
     """By output; of a single net in a single view also the loss and the metrics as training measures them."""
+    from runtime.evaluation import evaluate
     from runtime.panel import measured
-    from runtime.trainer import evaluate
 
     tallies = measured(members, view)
     single = len(members) == 1 and not view

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from netcompiler.plan import Instruction
-from runtime.arrays import Array
-from runtime.device import Call
+from runtime.arrays import Array, bytes_at
+from runtime.device import Call, Later, Slots
 from runtime.kernels import cuda
-from runtime.kernels.cuda.driver import Driver
-from runtime.kernels.cuda.steps import Copy, Step
+from runtime.kernels.cuda.driver import MAIN, Driver
+from runtime.kernels.cuda.figures import Figures
+from runtime.kernels.cuda.inputs import Inputs
+from runtime.kernels.cuda.small import number, pause
+from runtime.kernels.cuda.steps import Copy, Launch, Step
+from runtime.kernels.layout import address
 
 
 class Steps:
@@ -21,6 +25,7 @@ class Steps:
     def __init__(self, driver: Driver, steps: Sequence[Step]) -> None:
         self.driver = driver
         self.steps = steps
+        driver.compile(step.source for step in steps if isinstance(step, Launch))
         for step in steps:
             step.prepare(driver)
 
@@ -30,21 +35,41 @@ class Steps:
 
 
 class Gpu:
-    def __init__(self, driver: Driver) -> None:
+    """With `graphs` a program is captured when it is first run, and from then on launched as a whole."""
+
+    behind = 1
+
+    def __init__(self, driver: Driver, graphs: bool = True) -> None:
         self.driver = driver
+        self.graphs = graphs
+        self.told = Figures(driver)
 
     def allocate(self, size: int) -> Array:
         return self.driver.allocate(size)
 
+    def slots(self, inputs: Array) -> Slots:
+        return Inputs(self.driver, inputs)
+
     def write(self, to: Array, values: Any) -> None:
-        """Laid out here as it lies there, then moved as a whole."""
+        """Laid out here as it lies there, then moved as a whole; a single number goes into the stream, and nobody waits for it."""
+        if to.size == 1 and np.size(values) == 1:
+            number(to, np.asarray(values).item()).run(self.driver)
+            return
         there = _lying(to)
         here = np.empty(there.shape, there.dtype)
         here.transpose(np.argsort(_order(to)))[...] = values
         self.driver.upload(there, here)
 
+    def fill(self, array: Array, byte: int) -> None:
+        self.driver.fill(array, byte)
+
     def read(self, array: Array) -> Array:
-        return np.ascontiguousarray(self.driver.download(_lying(array)).transpose(np.argsort(_order(array))))
+        """All from its first byte to its last, gaps included, which are left out here."""
+        here = self.driver.download(_span(array))
+        return np.ascontiguousarray(np.ndarray(array.shape, array.dtype, here, 0, array.strides))
+
+    def figures(self, numbers: Sequence[Array]) -> Later:
+        return self.told.later(numbers)
 
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Call]:
         return [Steps(self.driver, cuda.bound(instructions, views, seed))]
@@ -54,7 +79,17 @@ class Gpu:
 
     def whole(self, calls: Sequence[Call]) -> list[Call]:
         """One graph, captured when it is run for the first time: then all that it reads is there."""
-        return [_Graph(self.driver, calls)]
+        return [_Graph(self.driver, calls)] if self.graphs else list(calls)
+
+    def seconds(self, calls: Sequence[Call]) -> float:
+        """By the stream's own clock. The pause lets all be asked for before the first of it begins."""
+        pause().run(self.driver)
+        begin = self.driver.mark(MAIN)
+        for call in calls:
+            call()
+        end = self.driver.mark(MAIN)
+        self.driver.reached(end)
+        return self.driver.seconds(begin, end)
 
     def wait(self) -> None:
         self.driver.wait()
@@ -81,7 +116,13 @@ def _order(array: Array) -> list[int]:
 
 
 def _lying(array: Array) -> Array:
-    """The same bytes with the axes as they lie: without gaps between them, as states and outputs are."""
+    """The same bytes with the axes as they lie: without gaps between them, as states are."""
     there = array.transpose(_order(array))
-    assert there.flags.c_contiguous, "arrays with gaps stay on the device"
+    assert there.flags.c_contiguous, "what is written from outside has no gaps"
     return there
+
+
+def _span(array: Array) -> Array:
+    """Bytes from the first to the last of an array."""
+    last = sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True))
+    return bytes_at(address(array), (last + array.itemsize) * bool(array.size), array)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,10 @@ from runtime.kernels import kept
 
 CUBINS = "cubins"
 OPTIONS = ("--std=c++17",)
+HOPPER = 90
+
+Progress = Callable[[int, int], None]
+_hears: list[Progress] = []
 
 
 class CompileError(Exception):
@@ -31,6 +39,32 @@ def cubin(source: str, architecture: str) -> bytes:
         code, _ = compiled(source, architecture)
         kept.keep(CUBINS, name, code)
     return code
+
+
+def cubins(sources: Sequence[str], architecture: str) -> Iterator[tuple[str, bytes]]:
+    """The code of each text; several are compiled at a time, with progress for who wants to hear it."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, source, code in zip(
+            range(len(sources)), sources, pool.map(partial(cubin, architecture=architecture), sources), strict=True
+        ):
+            for hears in _hears:
+                hears(done, len(sources))
+            yield source, code
+
+
+@contextmanager
+def heard(progress: Progress) -> Iterator[None]:
+    """Tells how many of how many kernels are there while they are made."""
+    _hears.append(progress)
+    try:
+        yield
+    finally:
+        _hears.remove(progress)
+
+
+def architecture(capability: str) -> str:
+    """The code that a GPU runs: sm_80, and from Hopper on the kind that knows all its instructions."""
+    return f"sm_{capability}a" if int(capability) >= HOPPER else f"sm_{capability}"
 
 
 def version() -> tuple[int, int]:

@@ -1,0 +1,102 @@
+"""What a machine has for this target: driver, GPUs, packages; and what to do where something is missing. CUDA itself is not loaded."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from runtime.kernels.cuda import library
+
+OLDEST = 12
+"""The first CUDA that there are packages for."""
+NEWEST = 13
+PACKAGES = {
+    "CuPy": ("cupy-cuda{}x",),
+    "NVRTC": ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu{}"),
+    "cuDNN": ("nvidia-cudnn-cu{}",),
+    "cuDNN front end": ("nvidia-cudnn-frontend",),
+    "NCCL": ("nvidia-nccl-cu{}",),
+}
+"""What the extras bring, by the name of its package for a CUDA."""
+
+
+class NoGpu(Exception):
+    """Plans of this target cannot be run here; what to do about it is part of the message."""
+
+
+class Seen(NamedTuple):
+    """By the driver: its newest CUDA as major and minor, and the GPUs by name and bytes."""
+
+    cuda: tuple[int, int]
+    gpus: tuple[tuple[str, int], ...]
+
+    @property
+    def extra(self) -> str:
+        return f"cuda{min(NEWEST, max(OLDEST, self.cuda[0]))}"
+
+
+@cache
+def seen() -> Seen | None:
+    """Nothing, where there is no driver of NVIDIA's."""
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
+    if cuda.cuInit(0):
+        return None
+    number, count = ctypes.c_int(), ctypes.c_int()
+    cuda.cuDriverGetVersion(ctypes.byref(number))
+    cuda.cuDeviceGetCount(ctypes.byref(count))
+    return Seen((number.value // 1000, number.value % 1000 // 10), tuple(_gpu(cuda, at) for at in range(count.value)))
+
+
+def fault() -> str:
+    """Why plans of this target cannot be run, and what to do; nothing where they can."""
+    return next(_faults(seen()), "")
+
+
+def check() -> None:
+    if why := fault():
+        raise NoGpu(why)
+
+
+def installed(package: str) -> str:
+    """The version of a package of the extras, whichever CUDA it is for."""
+    for name in PACKAGES[package]:
+        for cuda in range(NEWEST, OLDEST - 1, -1):
+            try:
+                return version(name.format(cuda))
+            except PackageNotFoundError:
+                continue
+    return ""
+
+
+def _faults(found: Seen | None) -> Iterator[str]:
+    if found is None:
+        yield "there is no NVIDIA GPU with a driver"
+        return
+    if not found.gpus:
+        yield "the driver shows no GPU: look at CUDA_VISIBLE_DEVICES and --device"
+    if found.cuda[0] < OLDEST:
+        yield f"the driver knows CUDA {found.cuda[0]}.{found.cuda[1]}, and {OLDEST}.0 is needed: install a newer driver"
+    if not find_spec("cupy"):
+        yield f"CuPy is not installed: pip install 'netc[{found.extra}]'"
+    try:
+        major, minor = library.version()
+    except library.NoCompiler:
+        yield f"NVRTC is not installed: pip install 'netc[{found.extra}]'"
+        return
+    if major > found.cuda[0]:
+        yield f"NVRTC is of CUDA {major}.{minor}, and the driver knows {found.cuda[0]}.{found.cuda[1]}: pip install 'netc[{found.extra}]'"
+
+
+def _gpu(cuda: Any, at: int) -> tuple[str, int]:
+    device, name, size = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
+    cuda.cuDeviceGet(ctypes.byref(device), at)
+    cuda.cuDeviceGetName(name, len(name), device)
+    cuda.cuDeviceTotalMem_v2(ctypes.byref(size), device)
+    return name.value.decode(), size.value
