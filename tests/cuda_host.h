@@ -16,6 +16,8 @@ template <class To, class From> static inline To same_bits(From from) { To to; _
 static inline float __uint_as_float(unsigned x) { return same_bits<float>(x); }
 static inline unsigned __float_as_uint(float x) { return same_bits<unsigned>(x); }
 static inline double __longlong_as_double(long long x) { return same_bits<double>(x); }
+static inline double __dadd_rn(double a, double b) { return a + b; }
+static inline double __dmul_rn(double a, double b) { return a * b; }
 static inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned long long)a * b >> 32; }
 #define BOTH(name) \
     extern "C" double name(double); \

@@ -10,6 +10,7 @@ from compiled import GAP, Array, close, expected, normal, results
 
 from netcompiler.plan import Instruction, Value
 from netcompiler.targets.cpu import CPU
+from runtime.arrays import dtype_of
 from runtime.kernels.cpu import collect, turn
 
 gaps = pytest.mark.parametrize("gap", [0, GAP])
@@ -38,60 +39,63 @@ def test_reshape(before: tuple[int, ...], behind: tuple[int, ...], gap: int) -> 
     same("reshape", behind, normal(*before), gap=gap, shape=behind)
 
 
+ORDERS = [
+    ((2, 6, 7, 40), (0, 3, 1, 2)),
+    ((2, 40, 6, 7), (0, 2, 3, 1)),
+    ((3, 5), (1, 0)),
+    ((2, 8, 5, 5, 8), (0, 2, 3, 4, 1)),
+    ((2, 1, 28, 28, 3), (0, 4, 1, 2, 3)),
+    ((2, 3, 4, 5, 6), (4, 2, 0, 3, 1)),
+    ((2, 3, 4, 5), (1, 0, 2, 3)),
+]
+
+
 @lanes
 @gaps
-@pytest.mark.parametrize(
-    ("shape", "order"),
-    [
-        ((2, 6, 7, 40), (0, 3, 1, 2)),
-        ((2, 40, 6, 7), (0, 2, 3, 1)),
-        ((3, 5), (1, 0)),
-        ((2, 8, 5, 5, 8), (0, 2, 3, 4, 1)),
-        ((2, 1, 28, 28, 3), (0, 4, 1, 2, 3)),
-        ((2, 3, 4, 5, 6), (4, 2, 0, 3, 1)),
-        ((2, 3, 4, 5), (1, 0, 2, 3)),
-    ],
-)
+@pytest.mark.parametrize(("shape", "order"), ORDERS)
 def test_transpose(shape: tuple[int, ...], order: tuple[int, ...], gap: int, lanes: int) -> None:
     same("transpose", tuple(shape[axis] for axis in order), normal(*shape), gap=gap, order=order)
 
 
+SLICES = [
+    ((0, 1, 2, 0), (2, 5, 6, 40), (1, 1, 1, 1)),
+    ((0, 0, 0, 0), (2, 6, 7, 40), (1, 2, 3, 1)),
+    ((1, 0, 0, 3), (2, 6, 7, 38), (1, 1, 1, 2)),
+    ((0, 0, 0, 7), (2, 6, 7, 8), (1, 1, 1, 1)),
+]
+
+
 @gaps
-@pytest.mark.parametrize(
-    ("begin", "end", "step"),
-    [
-        ((0, 1, 2, 0), (2, 5, 6, 40), (1, 1, 1, 1)),
-        ((0, 0, 0, 0), (2, 6, 7, 40), (1, 2, 3, 1)),
-        ((1, 0, 0, 3), (2, 6, 7, 38), (1, 1, 1, 2)),
-        ((0, 0, 0, 7), (2, 6, 7, 8), (1, 1, 1, 1)),
-    ],
-)
+@pytest.mark.parametrize(("begin", "end", "step"), SLICES)
 def test_slice(begin: tuple[int, ...], end: tuple[int, ...], step: tuple[int, ...], gap: int) -> None:
     x = normal(2, 6, 7, 40)
     shape = tuple(len(range(*piece)) for piece in zip(begin, end, step, strict=True))
     same("slice", shape, x, gap=gap, begin=begin, end=end, step=step)
 
 
+PADS = [
+    ((0, 1, 2, 0), (0, 2, 0, 0), (0, 0, 0, 0)),
+    ((0, 0, 0, 0), (0, 1, 1, 0), (0, 1, 1, 0)),
+    ((0, 0, 0, 0), (0, 0, 0, 16), (0, 0, 0, 0)),
+    ((1, 0, 0, 3), (0, 0, 0, 0), (1, 0, 0, 2)),
+    ((0, -2, 3, 0), (0, -1, -4, 0), (0, 2, 1, 0)),
+    ((0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0)),
+]
+
+
 @gaps
-@pytest.mark.parametrize(
-    ("low", "high", "interior"),
-    [
-        ((0, 1, 2, 0), (0, 2, 0, 0), (0, 0, 0, 0)),
-        ((0, 0, 0, 0), (0, 1, 1, 0), (0, 1, 1, 0)),
-        ((0, 0, 0, 0), (0, 0, 0, 16), (0, 0, 0, 0)),
-        ((1, 0, 0, 3), (0, 0, 0, 0), (1, 0, 0, 2)),
-        ((0, -2, 3, 0), (0, -1, -4, 0), (0, 2, 1, 0)),
-        ((0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0)),
-    ],
-)
+@pytest.mark.parametrize(("low", "high", "interior"), PADS)
 def test_pad(low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...], gap: int) -> None:
     x = normal(2, 6, 7, 19)
     shape = tuple(n + a + b + (n - 1) * i for n, a, b, i in zip(x.shape, low, high, interior, strict=True))
     same("pad", shape, x, gap=gap, low=low, high=high, interior=interior)
 
 
+JOINTS = [((32, 1, 7), 3), ((3, 2), 1), ((1, 1, 1), 0)]
+
+
 @gaps
-@pytest.mark.parametrize(("sizes", "axis"), [((32, 1, 7), 3), ((3, 2), 1), ((1, 1, 1), 0)])
+@pytest.mark.parametrize(("sizes", "axis"), JOINTS)
 def test_concat(sizes: tuple[int, ...], axis: int, gap: int) -> None:
     shapes = [[2, 3, 4, 5] for _ in sizes]
     for shape, size in zip(shapes, sizes, strict=True):
@@ -142,12 +146,13 @@ def test_whole_numbers_are_moved_as_they_are(dtype: Any) -> None:
         np.testing.assert_array_equal(answer, expected(op, [(shape, dtype)], x, *more, **how)[0])
 
 
+CONSTANTS = [((), "f32"), ((1, 1), "f32"), ((3, 50, 70), "f32"), ((4,), "i32"), ((2, 3), "b1"), ((2, 3), "i64")]
+
+
 @gaps
-@pytest.mark.parametrize(
-    ("shape", "dtype"), [((), "f32"), ((1, 1), "f32"), ((3, 50, 70), "f32"), ((4,), "i32"), ((2, 3), "b1"), ((2, 3), "i64")]
-)
+@pytest.mark.parametrize(("shape", "dtype"), CONSTANTS)
 def test_constant(shape: tuple[int, ...], dtype: str, gap: int) -> None:
-    types = [(shape, {"f32": np.float32, "i32": np.int32, "b1": np.bool_, "i64": np.int64}[dtype])]
+    types = [(shape, dtype_of(dtype))]
     count = int(np.prod(shape))
     for how in ({"value": 1.0}, {"table": tuple(i % 7 for i in range(count))}):
         [answer] = results("constant", types, gap=gap, shape=shape, dtype=dtype, **how)

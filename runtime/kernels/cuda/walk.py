@@ -66,7 +66,11 @@ class Walk:
 
     def loads(self, some: Sequence[int]) -> list[str]:
         """Lines that read packs x0, x1, …; of what does not vary along a row one number."""
-        return [f"const {self._pack(i)} x{i} = *(const {self._pack(i)}*)at{i};" for i in some]
+        return [self.load(i, f"at{i}") for i in some]
+
+    def load(self, i: int, place: str) -> str:
+        """A line that reads pack x0, x1, … from an address."""
+        return f"const {self.pack(i)} x{i} = *(const {self.pack(i)}*){place};"
 
     def loaded(self, i: int, lane: str) -> str:
         """A number of what was read, as it is in registers."""
@@ -74,12 +78,12 @@ class Walk:
 
     def stores(self, some: Sequence[int]) -> list[str]:
         """Lines that write the packs y0, y1, …"""
-        return [f"*({self._pack(i)}*)at{i} = y{i};" for i in some]
+        return [f"*({self.pack(i)}*)at{i} = y{i};" for i in some]
 
     def results(self, some: Sequence[int]) -> list[str]:
-        return [f"{self._pack(i)} y{i};" for i in some]
+        return [f"{self.pack(i)} y{i};" for i in some]
 
-    def _pack(self, i: int) -> str:
+    def pack(self, i: int) -> str:
         return f"Pack<{TYPES[self.dtypes[i]]}, {self.width if self.dense(i) else 1}>"
 
 
