@@ -37,11 +37,11 @@ def shown(values: Array) -> Array | None:
     return levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1)
 
 
-def tiled(pictures: list[Array]) -> Array:
-    """Pictures of one size side by side, about as many rows as columns, with gaps of grey."""
+def tiled(pictures: list[Array], between: int = 128) -> Array:
+    """Pictures of one size side by side, about as many rows as columns, with gaps of one level, as a rule grey."""
     across = int(np.ceil(np.sqrt(len(pictures))))
     rows, columns, *colours = pictures[0].shape
-    sheet = np.full((-(-len(pictures) // across) * (rows + GAP) - GAP, across * (columns + GAP) - GAP, *colours), 128, np.uint8)
+    sheet = np.full((-(-len(pictures) // across) * (rows + GAP) - GAP, across * (columns + GAP) - GAP, *colours), between, np.uint8)
     for number, picture in enumerate(pictures):
         y, x = number // across * (rows + GAP), number % across * (columns + GAP)
         sheet[y : y + rows, x : x + columns] = picture

@@ -72,7 +72,7 @@ def filters(session: Session) -> bytes:
     for weights in session.parameters(average=True).values():
         if weights.ndim == 4 and max(weights.shape[2:]) > 1:
             pictures = [picture for each in weights[:FILTERS] if (picture := shown(each)) is not None]
-            return png(tiled(pictures)) if pictures else b""
+            return png(tiled(pictures, between=255)) if pictures else b""
     return b""
 
 

@@ -226,3 +226,19 @@ def test_poison_shows_what_was_not_computed() -> None:
         calls = session.binding.calls["evaluate"]
         del calls[next(position for position, call in enumerate(calls) if "function conv " in repr(call))]
         assert np.isnan(session.evaluate(X, Y)["loss"]) == poison
+
+
+@pytest.mark.parametrize("extra", ["", ", ema: 0.9", ", augment: [crop: {padding: 1}, mixup: 0.3]", ", accumulate: 2"])
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
+def test_what_only_measures_gives_training_s_figures(target: str, extra: str) -> None:
+    """To the last bit, without what a step takes."""
+    spec = small.text(small.NORMED, train=f"optimizer: {{adam: 0.01}}{extra}")
+    training, measuring = (Session(small.planned(spec, 2, "f32", mode, target)) for mode in ("train", "evaluate"))
+    x, y = X.astype(np.float32), Y
+    for at in (0, 2, 0):
+        training.step(x[at : at + 2], y[at : at + 2])
+    measuring.load(training.parameters(average=True))
+    assert measuring.evaluate(x[:2], y[:2]) == training.evaluate(x[:2], y[:2])
+    assert np.array_equal(measuring.run(x[:2]), training.run(x[:2]))
+    assert set(measuring.plan.programs) == {"evaluate", "infer"}
+    assert not measuring.plan.segments.keys() & {"gradients", "slots", "average", "sums"}

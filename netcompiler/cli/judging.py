@@ -10,6 +10,7 @@ from netcompiler.cli import Refusal
 from netcompiler.cli.opening import Opened, opened_on, reopened
 from netcompiler.cli.target import begun, chosen
 from netcompiler.cli.tuning import kept
+from netcompiler.passes.lower import EVALUATE
 from netcompiler.plan import Facts
 from netcompiler.targets import AUTO
 
@@ -79,7 +80,7 @@ def member(judged: Judged, view: str, other: bool) -> tuple[Member, tuple[str, .
         raise Refusal("there is no data to measure on: add --data digits")
     if view == TEN_CROP and opened.recipe.augment:
         opened = opened.again([*opened.settings, "train.augment=[]"])  # what cuts windows in training does not cut here
-    plan = opened.plan(judged.target, judged.facts)
+    plan = opened.plan(judged.target, judged.facts, EVALUATE)
     session = begun(plan, opened.recipe.seed)
     scales = judged.weigh(session)
     fields = opened.fields()

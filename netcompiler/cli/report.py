@@ -11,6 +11,7 @@ from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, Opened, one_thread, reopened
 from netcompiler.cli.target import begun, chosen
 from netcompiler.diagnostics import Style
+from netcompiler.passes.lower import EVALUATE
 from netcompiler.report.chart import chart
 from netcompiler.report.page import Page, Wrong
 from netcompiler.report.table import text_table
@@ -59,7 +60,7 @@ def _of_run(name: str) -> Path:
     run = find(name)
     summary = run.summary()
     opened = reopened(run.folder, summary)
-    plan = opened.plan(chosen(summary.get("target", AUTO)), run.facts())
+    plan = opened.plan(chosen(summary.get("target", AUTO)), run.facts(), EVALUATE)
     session = begun(plan, opened.recipe.seed)
     return write(run, opened, session, prepare(plan, opened.recipe, opened.fields()))
 

@@ -27,6 +27,9 @@ MODES = ("train", "infer")
 LOOK = "look"
 """A mode, and its program: the first input as training's first layer reads it."""
 
+EVALUATE = "evaluate"
+"""A mode for weights that are only measured: of training's programs those that change nothing, with the same numbers."""
+
 TRAINING = ("step", "accumulate", "gradients")
 """Programs in which layers behave as in training; `gradients` is a step that changes nothing."""
 
@@ -38,6 +41,8 @@ def programs(mode: str, recipe: Recipe) -> tuple[str, ...]:
     """By mode. Without an optimizer nothing can be changed, only measured."""
     if mode in ("infer", LOOK):
         return (mode,)
+    if mode == EVALUATE:
+        return ("evaluate", "infer")
     changing = ("accumulate" if recipe.accumulate > 1 else "step",) if recipe.optimizer else ()
     return (*changing, "gradients", "evaluate", "infer")
 
@@ -45,7 +50,7 @@ def programs(mode: str, recipe: Recipe) -> tuple[str, ...]:
 def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: str, dtype: str, bytes: bool = False) -> Plan:
     """With `bytes` the pictures are fed as bytes, 0 to 255 for 0 to 1."""
     recipe = recipe or Recipe()
-    if mode == "train" and not any(output.loss for output in graph.outputs):
+    if mode in ("train", EVALUATE) and not any(output.loss for output in graph.outputs):
         raise SpecError(NO_LOSS.at(graph.outputs[0].place))
     states: dict[str, State] = {}
     slot = slot_sides(recipe, graph.inputs[0], mode)
