@@ -36,7 +36,7 @@ def _line(instruction: Instruction) -> tuple[Any, ...]:
         *(value.name for value in i.operands),
         *_sorted(i.attributes),
         *map(_line, i.body),
-        *(i.kernel, i.algorithm, i.workspace, i.lane),
+        *(i.kernel, i.algorithm, i.engine, i.workspace, i.lane),
     )
 
 

@@ -133,6 +133,8 @@ def _words(instruction: Instruction, homes: Homes) -> Iterator[str]:
         yield instruction.kernel
     if instruction.algorithm:
         yield instruction.algorithm
+    if instruction.engine:
+        yield instruction.engine
     if instruction.packed:
         yield f"pack={_names(instruction.packed)}"
     if instruction.workspace:

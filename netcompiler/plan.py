@@ -80,6 +80,8 @@ class Instruction:
     origin: str = ""
     packed: tuple[Value, ...] = ()
     """Operands once more, in the form in which the kernel reads them."""
+    engine: str = ""
+    """What a library calls the way that was the fastest; empty for its own first choice."""
 
     @property
     def reads(self) -> tuple[Value, ...]:

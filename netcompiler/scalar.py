@@ -253,6 +253,15 @@ def relu(a: Expr) -> Expr:
     return maximum(a, ZERO)
 
 
+def parts(e: Expr) -> tuple[str, list[Expr]]:
+    """A sum, and relu of it, taken apart: the function or none, and what is summed."""
+    return ("relu", terms(e.args[0])) if e.op == "max" and e.args[1] is ZERO else ("", terms(e))
+
+
+def terms(e: Expr) -> list[Expr]:
+    return [term for arg in e.args for term in terms(arg)] if e.op == "add" else [e]
+
+
 def logical(op: str, *args: Expr) -> Expr:
     """and, or, not over truths. A truth that is known decides or falls away."""
     if op == "not":

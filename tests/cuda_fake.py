@@ -88,6 +88,9 @@ class Stream:
     def wait_event(self, event: Event) -> None:
         self.put(Wait(event))
 
+    def is_capturing(self) -> bool:
+        return self.captured is not None
+
     def begin_capture(self, mode: int) -> None:
         assert mode == self.cuda.runtime.streamCaptureModeThreadLocal
         self.cuda.capturing = True

@@ -29,6 +29,9 @@ FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-fno-saniti
 class HostDriver:
     """Memory of this process, and streams in which everything is done as soon as it is asked for."""
 
+    def __init__(self) -> None:
+        self.handles: dict[Any, Any] = {}
+
     def allocate(self, size: int) -> Array:
         return aligned(size, 256)
 
@@ -70,6 +73,11 @@ class HostDriver:
 
     def seconds(self, begin: float, end: float) -> float:
         return end - begin
+
+    def handle(self, library: Callable[[int], Any]) -> Any:
+        if library not in self.handles:
+            self.handles[library] = library(0)
+        return self.handles[library]
 
     def wait(self) -> None:
         return

@@ -111,9 +111,19 @@ FORBIDDEN: dict[str, Callable[[Gpu, Array, object], object]] = {
 def test_what_a_graph_must_not_hold_is_refused_while_it_is_captured(what: str) -> None:
     device = gpu()
     x, mark = floats(device, 4), device.driver.mark(MAIN)
-    [program] = device.whole([lambda: FORBIDDEN[what](device, x, mark) and None])
     with pytest.raises(AssertionError, match=f"{what} while a graph is captured"):
+        device.driver.captured(lambda: FORBIDDEN[what](device, x, mark) and None)
+
+
+def test_a_program_runs_before_it_is_captured_and_a_library_is_opened_before_that() -> None:
+    device, ran = gpu(), list[str]()
+    [program] = device.whole([lambda: ran.append("capturing" if device.driver.cuda.capturing else "running")])
+    for _ in range(3):
         program()
+    assert ran == ["running", "capturing"]
+    with pytest.raises(AssertionError, match="before a graph is captured"):
+        device.driver.captured(lambda: device.driver.handle(str))
+    assert device.driver.handle(str) == device.driver.handle(str) == str(device.driver.streams[MAIN].ptr)
 
 
 def test_too_little_memory_is_told_in_bytes() -> None:

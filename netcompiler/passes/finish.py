@@ -42,7 +42,10 @@ def _refused(program: Program, target: Target, core: Instruction, outer: Instruc
         return f"{odd.name} is neither of its shape nor one number for each channel"
     if any(node.op in ("index", "uniform") for expr in outer.attributes["exprs"] for node in nodes(expr)):
         return "it depends on positions"
-    return "" if Chooser(target).offer(core).finishes else f"{target.name} has no kernel that does that"
+    offer = Chooser(target).offer(core)
+    if not offer.finishes:
+        return f"{target.name} has no kernel that does that"
+    return offer.behind(region((core, outer), outer.results, outer.origin))
 
 
 def _beside(value: Value, result: Value) -> bool:

@@ -21,7 +21,7 @@ def _selected(program: Program, chooser: Chooser, why: Why) -> Program:
     for position, instruction in enumerate(program):
         forward = len(chosen) if position == program.forward else forward
         offer = chooser.offer(instruction)
-        done = offer.running(instruction)
+        done = chooser.running(instruction, offer)
         if why is not silent and len(chooser.able(instruction)) > 1:
             why(because(program, instruction, f"is run by {offer.name}: {chooser.because(instruction)}"))
         if offer.packs:

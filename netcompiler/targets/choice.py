@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from netcompiler.plan import Facts, Instruction, site
 from netcompiler.targets.target import Offer, Reason, Target
+
+ENGINE = ":"
+"""Stands in a fact between an offer and the engine of a library that was timed."""
 
 
 class NoOffer(Exception):
@@ -49,10 +53,16 @@ class Chooser:
         return able
 
     def choice(self, instruction: Instruction) -> Choice:
-        able, known = self.able(instruction), self.facts.get(site(instruction), {})
+        able, known = self.able(instruction), self._known(instruction)
         measured = all(offer.name in known for offer in able)
-        own = {offer: known[offer.name] if measured else self.target.seconds(offer, instruction) for offer in able}
+        by = {offer: inf if known.get(offer.name) == inf else self.target.seconds(offer, instruction) for offer in able}
+        own = {offer: known[offer.name] if measured else by[offer] for offer in able}
         return Choice({offer: seconds + self._packing(offer, instruction) for offer, seconds in own.items()}, measured)
+
+    def running(self, instruction: Instruction, offer: Offer) -> Instruction:
+        """With the fastest of a library's engines, where they were measured."""
+        own = {name: seconds for name, seconds in self._known(instruction).items() if name.startswith(offer.name + ENGINE)}
+        return offer.running(instruction, min(own, key=lambda name: own[name]).partition(ENGINE)[2] if own else "")
 
     def because(self, instruction: Instruction) -> str:
         """Why this offer and no other: what each would take, or why it cannot."""
@@ -71,7 +81,10 @@ class Chooser:
             return "it is not exact"
         if self.deterministic and not offer.deterministic:
             return "it is not deterministic"
-        return offer.refuses(instruction.core)
+        return offer.cannot(instruction)
+
+    def _known(self, instruction: Instruction) -> Mapping[str, float]:
+        return self.facts.get(site(instruction), {}) if self.facts else {}
 
     def _packing(self, offer: Offer, instruction: Instruction) -> float:
         if not offer.packs or not self.repacks:

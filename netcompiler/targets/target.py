@@ -53,6 +53,8 @@ class Offer:
     """A form of an operand that it reads beside it."""
     finishes: bool = False
     """Whether it computes a map on its results before it writes them."""
+    behind: Callable[[Instruction], Reason] = always
+    """The reason why it does not compute just this map, or why it needs one."""
     work: Callable[[Instruction], Work] = plain
     speed: float = 1.0
     stream: float = 1.0
@@ -65,9 +67,14 @@ class Offer:
     def name(self) -> str:
         return f"{self.kernel}.{self.algorithm}" if self.algorithm else self.kernel
 
-    def running(self, instruction: Instruction) -> Instruction:
+    def cannot(self, instruction: Instruction) -> Reason:
+        """Why it does not run an instruction; empty where it does."""
+        return self.refuses(instruction.core) or self.behind(instruction)
+
+    def running(self, instruction: Instruction, engine: str = "") -> Instruction:
         """The instruction, run by this."""
-        return replace(instruction, kernel=self.kernel, algorithm=self.algorithm, workspace=self.workspace(instruction.core), lane="main")
+        workspace = self.workspace(instruction.core)
+        return replace(instruction, kernel=self.kernel, algorithm=self.algorithm, engine=engine, workspace=workspace, lane="main")
 
 
 @dataclass(frozen=True)

@@ -92,15 +92,15 @@ def offered(plan: Plan) -> Faults:
     offers = TARGETS[plan.target].offers
     for program, instruction in lines(plan):
         if not instruction.kernel:
-            if instruction.algorithm or instruction.workspace:
-                yield f"{at(program, instruction)}: an algorithm or workspace without a kernel"
+            if instruction.algorithm or instruction.workspace or instruction.engine:
+                yield f"{at(program, instruction)}: an algorithm, engine or workspace without a kernel"
             continue
         name = (instruction.kernel, instruction.algorithm)
         core = instruction.core
         offer = next((offer for offer in offers.get(core.op, ()) if (offer.kernel, offer.algorithm) == name), None)
         if offer is None:
             yield f"{at(program, instruction)}: {plan.target} does not offer {' '.join(filter(None, name))}"
-        elif reason := offer.refuses(core):
+        elif reason := offer.cannot(instruction):
             yield f"{at(program, instruction)}: {offer.name} refuses: {reason}"
         elif core is not instruction and not offer.finishes:
             yield f"{at(program, instruction)}: {offer.name} computes no map behind it"

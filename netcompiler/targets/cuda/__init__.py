@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from netcompiler.targets.cuda.convolutions import CONVOLUTIONS
 from netcompiler.targets.cuda.forms import FORMS
 from netcompiler.targets.cuda.sweeps import SWEEPS
 from netcompiler.targets.cuda.windows import WINDOWS
-from netcompiler.targets.target import Target
+from netcompiler.targets.target import Offer, Target
 
-CUDA = Target(name="cuda", offers={**FORMS, **SWEEPS, **WINDOWS}, flops=60e12, bytes=3e12)
+
+def _joined(*families: Mapping[str, tuple[Offer, ...]]) -> dict[str, tuple[Offer, ...]]:
+    """All offers for each op."""
+    ops = sorted({op for family in families for op in family})
+    return {op: tuple(offer for family in families for offer in family.get(op, ())) for op in ops}
+
+
+CUDA = Target(name="cuda", offers=_joined(CONVOLUTIONS, FORMS, SWEEPS, WINDOWS), flops=60e12, bytes=3e12)
 """The speed is that of an H100 in f32."""

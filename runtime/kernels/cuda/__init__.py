@@ -15,10 +15,10 @@ from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
 from runtime.kernels.behind import behind
-from runtime.kernels.cuda import collective, form, pointwise, sampling, window
+from runtime.kernels.cuda import collective, convolutions, form, pointwise, sampling, window
 from runtime.kernels.cuda.steps import Step
 
-FAMILIES: tuple[ModuleType, ...] = (collective, form, pointwise, sampling, window)
+FAMILIES: tuple[ModuleType, ...] = (collective, convolutions, form, pointwise, sampling, window)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function
@@ -43,15 +43,17 @@ def _steps(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
     elif instruction.op == "flat":
         yield from kernel(*arrays, **oracle.flat_attributes(instruction, views))
     elif not oracle.is_done(instruction, views):
-        yield from kernel(*arrays, **oracle.attributes(instruction, seed), **_scratch(instruction, views))
+        yield from kernel(*arrays, **oracle.attributes(instruction, seed), **_own(instruction, views))
 
 
 def _finished(kernel: Callable[..., Iterable[Step]], instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
     """A product with the map behind it."""
     finish, core = behind(instruction, views), instruction.core
     operands = [views[value.name] for value in core.operands]
-    return kernel(finish.results[0], *operands, **core.attributes, **_scratch(instruction, views), behind=finish)
+    return kernel(finish.results[0], *operands, **core.attributes, **_own(instruction, views), behind=finish)
 
 
-def _scratch(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Any]:
-    return {"workspace": views[instruction.scratch.name]} if instruction.scratch else {}
+def _own(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Any]:
+    """What the compiler chose for a kernel."""
+    engine = {"engine": instruction.engine} if instruction.engine else {}
+    return {"workspace": views[instruction.scratch.name], **engine} if instruction.scratch else engine

@@ -35,7 +35,7 @@ class Steps:
 
 
 class Gpu:
-    """With `graphs` a program is captured when it is first run, and from then on launched as a whole."""
+    """With `graphs` a program is captured when it is run again, and from then on launched as a whole."""
 
     behind = 1
 
@@ -78,7 +78,7 @@ class Gpu:
         return Steps(self.driver, [Copy(to, values)])
 
     def whole(self, calls: Sequence[Call]) -> list[Call]:
-        """One graph, captured when it is run for the first time: then all that it reads is there."""
+        """One graph, captured when it is run for the second time: the first time libraries load what a capture forbids."""
         return [_Graph(self.driver, calls)] if self.graphs else list(calls)
 
     def seconds(self, calls: Sequence[Call]) -> float:
@@ -99,10 +99,17 @@ class _Graph:
     def __init__(self, driver: Driver, calls: Sequence[Call]) -> None:
         self.driver = driver
         self.calls = calls
-        self.replay: Call | None = None
+        self.replay: Call = self._first
 
     def __call__(self) -> None:
-        self.replay = self.replay or self.driver.captured(self._run)
+        self.replay()
+
+    def _first(self) -> None:
+        self._run()
+        self.replay = self._second
+
+    def _second(self) -> None:
+        self.replay = self.driver.captured(self._run)
         self.replay()
 
     def _run(self) -> None:

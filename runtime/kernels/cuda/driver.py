@@ -64,5 +64,8 @@ class Driver(Protocol):
     def seconds(self, begin: Any, end: Any) -> float:
         """Between two marks of a stream that were reached."""
 
+    def handle(self, library: Callable[[int], Any]) -> Any:
+        """What a library is called with on the main stream: opened for its address when it is asked for first, never in a capture."""
+
     def wait(self) -> None:
         """Until the streams are empty."""

@@ -29,6 +29,7 @@ class Hardware:
         self.cuda, self.runtime = cuda, cuda.runtime
         self.streams = {name: cuda.Stream(non_blocking=True) for name in (MAIN, COPIES)}
         self.functions: dict[str, Any] = {}
+        self.handles: dict[Callable[[int], Any], Any] = {}
         self.architecture = library.architecture(cuda.Device().compute_capability)
 
     def allocate(self, size: int) -> Array:
@@ -114,6 +115,12 @@ class Hardware:
 
     def seconds(self, begin: Any, end: Any) -> float:
         return float(self.cuda.get_elapsed_time(begin, end)) / 1000
+
+    def handle(self, library: Callable[[int], Any]) -> Any:
+        if library not in self.handles:
+            assert not self.streams[MAIN].is_capturing(), "a library is opened before a graph is captured"
+            self.handles[library] = library(self.streams[MAIN].ptr)
+        return self.handles[library]
 
     def wait(self) -> None:
         for stream in self.streams.values():
