@@ -42,6 +42,11 @@ def base(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def by_batches(name: str) -> bool:
+    """Whether it is another figure over all pictures at once than the mean over their batches."""
+    return base(name) == "mean_iou"
+
+
 def find(name: str, known: Sequence[str]) -> str:
     """The full name of a figure: that of the only or the first output that has it."""
     for full in known:

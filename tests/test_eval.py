@@ -214,3 +214,23 @@ def test_many_classes_are_told_by_the_worst() -> None:
     head = next(at for at, line in enumerate(lines) if line.startswith("worst of 40"))
     assert lines[head + 1].split() == ["7", "4", "25.0%", "100.0%", "8", "(2),", "9", "(1)"]
     assert not any(line.startswith("is, called") for line in lines)
+
+
+def test_classes_of_positions_are_counted_over_all_pictures(ask: Ask) -> None:
+    """Training's mean_iou is a mean over batches, and eval says what the whole confusion says."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 1, 4, 4)).astype(np.float32)
+    np.savez("maps.npz", x=x, y=(x[:, 0] > 0.3).astype(np.int64) + (x[:, 0] > 1))
+    spec = "netc: 1\nname: maps\ninput: [1, 4, 4]\nlayers: [conv: {filters: 3, kernel: 1}]\nloss: cross_entropy\n"
+    train = (
+        "train: {data: {npz: {path: maps.npz}}, batch: 4, epochs: 1, optimizer: {sgd: 1}, metrics: [mean_iou], validation: {share: 0.5}}\n"
+    )
+    Path("maps.yaml").write_text(spec + train, encoding="utf-8")
+    assert ask("train", "maps.yaml", "--quiet").status == 0
+    found = measurement(ask("eval", "maps-1", "--json"))
+    confusion = np.array(found["outputs"]["output"]["confusion"])
+    right = np.diag(confusion)
+    union = confusion.sum(0) + confusion.sum(1) - right
+    assert found["figures"]["mean_iou"] == pytest.approx((right / union).mean())
+    assert found["figures"]["mean_iou"] != pytest.approx(summary("runs/maps-1")["best"]["mean_iou"], rel=1e-6)
+    assert "as training recorded it" in ask("eval", "maps-1").out

@@ -59,15 +59,19 @@ def _parser() -> arguments.Parser:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from runtime.evaluation import evaluate
+
     judged = list(_judged(args))
     recipe = judged[0].opened.recipe
     view = VIEWS[args.tta] if args.tta else recipe.test_time.kind if recipe.test_time else ""
     members, names = zip(*(member(each, view, other=args.data is not None) for each in judged), strict=True)
-    measurement = {**_measured(members, view), "views": view or None, "names": list(names[0])}
+    single = len(members) == 1 and not view
+    trained: Figures = evaluate(members[0].session, members[0].test) if single else {}
+    measurement = {**_measured(members, view, trained), "views": view or None, "names": list(names[0])}
     if args.json:
         print(json.dumps(measurement, ensure_ascii=False))
         return FINE
-    recorded = "" if args.data or args.set or args.weights or len(members) > 1 or view else _compared(measurement["figures"], judged[0])
+    recorded = _compared(trained, judged[0]) if single and not (args.data or args.set or args.weights) else ""
     print("\n".join(as_text(measurement, recorded, terminal.width(sys.stdout), terminal.style(sys.stdout))))
     if left_out := members[0].test.faults:
         print(f"netc: {left_out}", file=sys.stderr)
@@ -82,20 +86,18 @@ def _judged(args: argparse.Namespace) -> list[Judged]:
     return [of_spec(args.runs[0], args.weights, args.data, args.set, args.target)]
 
 
-def _measured(members: Sequence[Member], view: str) -> dict[str, Any]:
-    """By output; of a single net in a single view also the loss and the metrics as training measures them."""
-    from runtime.evaluation import evaluate
+def _measured(members: Sequence[Member], view: str, trained: Figures) -> dict[str, Any]:
+    """By output; `trained` are the loss and the metrics as training measures them, where it can: by batches."""
+    from runtime.metrics import by_batches
     from runtime.panel import measured
 
     tallies = measured(members, view)
-    single = len(members) == 1 and not view
     several = len(tallies) > 1
     voted = {f"{name}.{key}" if several else key: value for name, each in tallies.items() for key, value in each.figures().items()}
-    recorded: Figures = evaluate(members[0].session, members[0].test) if single else {}
     return {
         "weights": [each.name for each in members],
         "pictures": len(members[0].test),
-        "figures": {**recorded, **{name: value for name, value in voted.items() if name not in recorded}},
+        "figures": {**trained, **{name: value for name, value in voted.items() if name not in trained or by_batches(name)}},
         "outputs": {name: found for name, each in tallies.items() if (found := each.details())},
     }
 

@@ -113,7 +113,9 @@ class Recipe(Options):
     )
     seed: Whole = Field(0, description="where all random numbers start")
     metrics: Annotated[list[Metric] | None, Expect("a list of top1, top5, mean_iou, mae, rmse")] = Field(
-        None, description="what the validation measures beside the loss; without it top1 where there are classes, else mae"
+        None,
+        description="what the validation measures beside the loss; without it top1 where there are classes, else mae. mean_iou is the mean "
+        "over the batches, and `netc eval` counts over all pictures",
     )
     validation: Annotated[Validation | None, Expect("{share: …, every: …}")] = Field(
         None, description="what is measured while training goes on; without it the data's test pictures, every epoch"
