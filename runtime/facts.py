@@ -21,13 +21,13 @@ from runtime.cache import folder
 FACTS, LOCK = "facts", "lock"
 
 
-def kept() -> Facts:
+def kept(target: str = "cpu") -> Facts:
     """What is known of this machine. LLVM, which knows it, is asked only where something is kept."""
     home = folder(FACTS)
-    return _read(_path(home)) if home and any(home.glob("*.json")) else {}
+    return _read(_path(home, target)) if home and any(home.glob("*.json")) else {}
 
 
-def keep(found: Facts, anew: bool = False) -> Facts:
+def keep(found: Facts, anew: bool = False, target: str = "cpu") -> Facts:
     """Everything that is known now. What another process has measured meanwhile stays, so that both run the same kernels,
     unless it was measured `anew`. Without a home it lasts as long as who has it."""
     home = folder(FACTS)
@@ -35,13 +35,13 @@ def keep(found: Facts, anew: bool = False) -> Facts:
         return found
     try:
         with _alone(home):
-            path = _path(home)
+            path = _path(home, target)
             known = _read(path)
             joined = {
                 **known,
                 **{site: offers for site, offers in found.items() if anew or not offers.keys() <= known.get(site, {}).keys()},
             }
-            atomic.write(path, _text(joined).encode())
+            atomic.write(path, _text(joined, target).encode())
             return joined
     except (OSError, atomic.Unwritten):
         return found
@@ -60,8 +60,12 @@ def from_plain(plain: Any) -> Facts:
     return {site: {offer: inf if seconds is None else seconds for offer, seconds in offers.items()} for site, offers in plain.items()}
 
 
-def _about() -> dict[str, Any]:
+def _about(target: str) -> dict[str, Any]:
     """What the facts hold for."""
+    if target == "cuda":
+        from runtime.kernels.cuda import presence
+
+        return presence.about()
     from runtime.environment import processor
     from runtime.kernels.cpu.driver import available
     from runtime.kernels.cpu.library import sources
@@ -70,13 +74,13 @@ def _about() -> dict[str, Any]:
     return {"processor": processor(), "code": machine().name, "kernels": sources(), "threads": available()}
 
 
-def _path(home: Path) -> Path:
-    return home / f"{_digest(_about())}.json"
+def _path(home: Path, target: str) -> Path:
+    return home / f"{_digest(_about(target))}.json"
 
 
-def _text(facts: Facts) -> str:
+def _text(facts: Facts, target: str) -> str:
     plain = as_plain(facts)
-    return json.dumps({"of": _about(), "seconds": plain, "checksum": _digest(plain)}, indent=1) + "\n"
+    return json.dumps({"of": _about(target), "seconds": plain, "checksum": _digest(plain)}, indent=1) + "\n"
 
 
 def _read(path: Path) -> Facts:

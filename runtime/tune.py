@@ -1,4 +1,4 @@
-"""How long each offer takes where a plan of target cpu has a choice: measured on arrays of its own, in the plan's shapes and pitches.
+"""How long each offer takes where a plan has a choice: measured on arrays of its own, in the plan's shapes and pitches.
 
 It knows instructions and arrays, and nothing of specs; who keeps the facts: facts.py.
 """
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from math import inf
 
 from netcompiler.plan import Home, Instruction, Site, Value
-from runtime.arrays import Array, aligned, dtype_of
+from runtime.arrays import Array, dtype_of
 from runtime.binding import view
-from runtime.kernels import cpu
+from runtime.device import Device
 
 ROUNDS = 9
 PATIENCE = 0.5
@@ -26,17 +26,19 @@ SHORTEST = 5e-4
 Key = tuple[str, str]
 """A site and an offer."""
 
-Run = Callable[[], None]
+Run = Callable[[int], float]
+"""Seconds of one, out of so many in a row."""
 
 
-def timed(each: Site) -> dict[str, dict[str, float]]:
+def timed(each: Site, device: Device) -> dict[str, dict[str, float]]:
     """The facts of a site and of what its offers pack: the least of some rounds in turn. Infinity for what cannot be built."""
-    views = {value.name: _array(value, each.homes[value.name].pitch) for value in (*each.instruction.results, *each.instruction.operands)}
+    values = (*each.instruction.results, *each.instruction.operands)
+    views = {value.name: _array(value, each.homes[value.name].pitch, device) for value in values}
     facts: dict[str, dict[str, float]] = {}
     runs: dict[Key, Run] = {}
     for trial in each.trials:
         try:
-            runs[trial.site, trial.offer] = _bound(trial.instruction, views)
+            runs[trial.site, trial.offer] = _bound(trial.instruction, views, device)
         except Exception:  # whatever a kernel does not bear: the next plan takes another
             facts.setdefault(trial.site, {})[trial.offer] = inf
     for (name, taken), seconds in _least(runs).items():
@@ -44,35 +46,30 @@ def timed(each: Site) -> dict[str, dict[str, float]]:
     return facts
 
 
-def _array(value: Value, pitch: int) -> Array:
+def _array(value: Value, pitch: int, device: Device) -> Array:
     """Ones, with the memory behind them: pages that were never written are no memory yet."""
     home = Home("own", 0, pitch)
     size = (value.elements // value.shape[-1] * (pitch or value.shape[-1]) if value.shape else 1) * dtype_of(value.dtype).itemsize
-    memory = aligned(size)
-    memory.view(dtype_of(value.dtype)).fill(1)
+    memory = device.allocate(size)
+    device.write(memory.view(dtype_of(value.dtype)), 1)
     return view(value, home, {"own": memory})
 
 
-def _bound(instruction: Instruction, views: dict[str, Array]) -> Run:
-    for value in instruction.results:
-        views.setdefault(value.name, _array(value, 0))
-    calls = cpu.bound([instruction], views, 0)
-
-    def run() -> None:
-        for call in calls:
-            call()
-
-    return run
+def _bound(instruction: Instruction, views: dict[str, Array], device: Device) -> Run:
+    for value in instruction.writes:
+        views.setdefault(value.name, _array(value, 0, device))
+    calls = device.whole(device.bound([instruction], views, 0))
+    return lambda times: device.seconds(calls * times) / times
 
 
 def _least(runs: Mapping[Key, Run]) -> dict[Key, float]:
     """In turn, so that whatever else the machine does meets all of them."""
-    warm = {key: _seconds(run, 1) for key, run in runs.items()}
+    warm = {key: run(1) for key, run in runs.items()}
     least = dict.fromkeys(runs, inf)
     begin = time.perf_counter()
     for _ in range(ROUNDS):
         for key in _hopeful(least):
-            least[key] = min(least[key], _seconds(runs[key], 1 + int(SHORTEST / warm[key])))
+            least[key] = min(least[key], runs[key](1 + int(SHORTEST / warm[key])))
         if time.perf_counter() - begin > PATIENCE:
             break
     return least
@@ -82,10 +79,3 @@ def _hopeful(least: Mapping[Key, float]) -> list[Key]:
     """Those that may still turn out to be the fastest at their site."""
     best = {name: min(seconds for (other, _), seconds in least.items() if other == name) for name, _ in least}
     return [key for key, seconds in least.items() if seconds <= BEATEN * best[key[0]]]
-
-
-def _seconds(run: Run, times: int) -> float:
-    begin = time.perf_counter()
-    for _ in range(times):
-        run()
-    return (time.perf_counter() - begin) / times

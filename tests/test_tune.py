@@ -18,6 +18,7 @@ from netcompiler.targets import Chooser
 from netcompiler.targets.sites import about, sites
 from runtime import atomic, facts, tune
 from runtime.cache import folder
+from runtime.device import Device, Host
 from runtime.kernels import cpu
 from runtime.runs import Run
 
@@ -57,7 +58,7 @@ def test_every_offer_of_a_site_is_timed_and_what_it_packs() -> None:
         ("conv", "step", 1),
         ("conv_dw", "step", 1),
     ]
-    found = tune.timed(every[0])
+    found = tune.timed(every[0], Host("cpu"))
     assert found[every[0].name].keys() == {"conv.product", "conv.bands"}
     [pack] = found.keys() - {every[0].name}
     assert all(0 < seconds < 1 for offers in found.values() for seconds in offers.values())
@@ -82,7 +83,7 @@ def test_arrays_have_the_pitch_that_they_have_in_the_plan(monkeypatch: pytest.Mo
         return []
 
     monkeypatch.setattr(cpu, "bound", bound)
-    tune.timed(next(each for each in sites(plan, chooser) if each.instruction.core.op == "conv"))
+    tune.timed(next(each for each in sites(plan, chooser) if each.instruction.core.op == "conv"), Host("cpu"))
     assert set(seen) == {(5 + 2) * 4}, "5 channels in a picture of 7"
 
 
@@ -94,7 +95,7 @@ def test_a_kernel_that_cannot_be_built_is_a_fact(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setitem(cpu.KERNELS, "conv_bands", broken)
     [each, *_] = sites(plan, chooser)
-    found = tune.timed(each)
+    found = tune.timed(each, Host("cpu"))
     assert found[each.name]["conv.bands"] == inf
     assert convolution(plan).algorithm == "bands"
     assert convolution(plan_and_chooser(known=found)[0]).algorithm == "product"
@@ -117,7 +118,7 @@ def test_a_plan_follows_facts() -> None:
 def test_packing_counts_where_it_is_done_each_time() -> None:
     plan, chooser = plan_and_chooser()
     instruction = convolution(plan)
-    found = tune.timed(sites(plan, chooser)[0])
+    found = tune.timed(sites(plan, chooser)[0], Host("cpu"))
     [(pack, offers)] = [(name, offers) for name, offers in found.items() if name != site(instruction)]
     known = {site(instruction): {"conv.product": 1.0, "conv.bands": 2.0}, pack: dict.fromkeys(offers, 0.5)}
     costs = [sorted(Chooser(chooser.target, known, repacks=repacks).choice(instruction).seconds.values()) for repacks in (True, False)]
@@ -228,9 +229,9 @@ def test_the_command_prints_and_keeps(spec: str, capsys: pytest.CaptureFixture[s
 def test_ctrl_c_keeps_what_is_known(spec: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     timed, calls = tune.timed, iter([True, False])
 
-    def interrupted(each: Site) -> dict[str, dict[str, float]]:
+    def interrupted(each: Site, device: Device) -> dict[str, dict[str, float]]:
         if next(calls):
-            return timed(each)
+            return timed(each, device)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tune, "timed", interrupted)
@@ -301,7 +302,7 @@ def test_a_run_without_its_facts_is_opened_all_the_same(digits: str, capsys: pyt
 
 
 def test_ctrl_c_while_timing_ends_before_there_is_a_run(digits: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(each: Site) -> None:
+    def interrupted(each: Site, device: Device) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tune, "timed", interrupted)

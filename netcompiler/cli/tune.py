@@ -43,14 +43,14 @@ def _parser() -> arguments.Parser:
     )
     parser.add_spec()
     parser.add_settings()
-    parser.add_measured((TUNED,))
+    parser.add_measured(TUNED)
     return parser
 
 
 def _tuned(job: Job) -> tuple[list[Row], bool]:
     """All is measured anew. What is not, because it was ended early, has no row."""
     every = sites(plan_of(job), job.chooser)
-    found = measured(every, anew=True)
+    found = measured(every, job.target, anew=True)
     chooser = replace(job.chooser, facts=found.facts)
     both = [(each, chooser.choice(each.instruction), job.chooser.choice(each.instruction)) for each in every]
     return [Row(each.instruction, each.times, facts, formula) for each, facts, formula in both if facts.measured], found.interrupted

@@ -6,6 +6,7 @@ With a checksum: what is damaged is built again. Without a place to write everyt
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from runtime import atomic
 from runtime.cache import folder
@@ -15,6 +16,12 @@ DIGEST = 16
 
 def digest(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=DIGEST).hexdigest()
+
+
+def sources(package: Path) -> str:
+    """What the kernels of a package are written with."""
+    files = sorted(package.rglob("*.py"))
+    return hashlib.blake2b(b"\0".join(path.read_bytes() for path in files), digest_size=DIGEST).hexdigest()
 
 
 def keep(part: str, name: str, binary: bytes) -> None:

@@ -6,7 +6,6 @@ digest of both, of the sources of this package and of the machine.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -69,5 +68,4 @@ def _digest(kernel: Kernel) -> str:
 @cache
 def sources() -> str:
     """What the kernels of this version are written with."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    return hashlib.blake2b(b"\0".join(path.read_bytes() for path in files), digest_size=kept.DIGEST).hexdigest()
+    return kept.sources(Path(__file__).parent)

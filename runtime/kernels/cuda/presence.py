@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from runtime.kernels import kept
 from runtime.kernels.cuda import library
 
 OLDEST = 12
@@ -73,6 +75,14 @@ def installed(package: str) -> str:
             except PackageNotFoundError:
                 continue
     return ""
+
+
+def about() -> dict[str, Any]:
+    """What measured seconds hold for."""
+    found = seen()
+    gpu = found.gpus[0][0] if found and found.gpus else None
+    versions = {package: installed(package) for package in PACKAGES}
+    return {"gpu": gpu, "driver": found and found.cuda, "packages": versions, "kernels": kept.sources(Path(__file__).parent)}
 
 
 def _faults(found: Seen | None) -> Iterator[str]:

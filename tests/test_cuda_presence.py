@@ -1,0 +1,55 @@
+"""What is said where plans of target cuda cannot be run: what is missing, and the command that brings it."""
+
+from __future__ import annotations
+
+from importlib.machinery import ModuleSpec
+
+import pytest
+
+from runtime.kernels.cuda import library, presence
+from runtime.kernels.cuda.presence import Seen
+
+HERE = (("NVIDIA H100", 80 * 2**30),)
+
+
+def there(monkeypatch: pytest.MonkeyPatch, seen: Seen | None, cupy: bool = True, nvrtc: tuple[int, int] = (12, 9)) -> None:
+    monkeypatch.setattr(presence, "seen", lambda: seen)
+    monkeypatch.setattr(presence, "find_spec", lambda name: ModuleSpec(name, None) if cupy else None)
+    monkeypatch.setattr(library, "version", lambda: nvrtc)
+
+
+FAULTS: list[tuple[Seen | None, bool, tuple[int, int], str]] = [
+    (None, True, (12, 9), "there is no NVIDIA GPU with a driver"),
+    (Seen((13, 0), ()), True, (12, 9), "the driver shows no GPU: look at CUDA_VISIBLE_DEVICES and --device"),
+    (Seen((11, 8), HERE), True, (12, 9), "the driver knows CUDA 11.8, and 12.0 is needed: install a newer driver"),
+    (Seen((12, 4), HERE), False, (12, 9), "CuPy is not installed: pip install 'netc[cuda12]'"),
+    (Seen((14, 1), HERE), False, (12, 9), "CuPy is not installed: pip install 'netc[cuda13]'"),
+    (Seen((12, 4), HERE), True, (13, 5), "NVRTC is of CUDA 13.5, and the driver knows 12.4: pip install 'netc[cuda12]'"),
+    (Seen((13, 0), HERE), True, (13, 5), ""),
+]
+
+
+@pytest.mark.parametrize(("seen", "cupy", "nvrtc", "fault"), FAULTS)
+def test_the_first_thing_that_is_missing(
+    seen: Seen | None, cupy: bool, nvrtc: tuple[int, int], fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(monkeypatch, seen, cupy, nvrtc)
+    assert presence.fault() == fault
+    if fault:
+        with pytest.raises(presence.NoGpu, match="^" + fault[:20]):
+            presence.check()
+
+
+def test_without_nvrtc(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version() -> tuple[int, int]:
+        raise library.NoCompiler
+
+    there(monkeypatch, Seen((12, 2), HERE))
+    monkeypatch.setattr(library, "version", version)
+    assert presence.fault() == "NVRTC is not installed: pip install 'netc[cuda12]'"
+
+
+@pytest.mark.parametrize(("capability", "code"), [("80", "sm_80"), ("89", "sm_89"), ("90", "sm_90a"), ("120", "sm_120a")])
+def test_the_code_of_an_architecture(capability: str, code: str) -> None:
+    assert library.architecture(capability) == code
+    assert library.compiled('extern "C" __global__ void kernel() {}', code)[0]
