@@ -9,31 +9,35 @@ import pytest
 from runtime.kernels.cuda import library, presence
 from runtime.kernels.cuda.presence import Seen
 
+ALL = "cupy cudnn libcudnn"
 HERE = (("NVIDIA H100", 80 * 2**30),)
 
 
-def there(monkeypatch: pytest.MonkeyPatch, seen: Seen | None, cupy: bool = True, nvrtc: tuple[int, int] = (12, 9)) -> None:
+def there(monkeypatch: pytest.MonkeyPatch, seen: Seen | None, modules: str = ALL, nvrtc: tuple[int, int] = (12, 9)) -> None:
     monkeypatch.setattr(presence, "seen", lambda: seen)
-    monkeypatch.setattr(presence, "find_spec", lambda name: ModuleSpec(name, None) if cupy else None)
+    monkeypatch.setattr(presence, "find_spec", lambda name: ModuleSpec(name, None) if name in modules.split() else None)
+    monkeypatch.setattr(presence, "find_library", lambda name: f"lib{name}.so" if f"lib{name}" in modules.split() else None)
     monkeypatch.setattr(library, "version", lambda: nvrtc)
 
 
-FAULTS: list[tuple[Seen | None, bool, tuple[int, int], str]] = [
-    (None, True, (12, 9), "there is no NVIDIA GPU with a driver"),
-    (Seen((13, 0), ()), True, (12, 9), "the driver shows no GPU: look at CUDA_VISIBLE_DEVICES and --device"),
-    (Seen((11, 8), HERE), True, (12, 9), "the driver knows CUDA 11.8, and 12.0 is needed: install a newer driver"),
-    (Seen((12, 4), HERE), False, (12, 9), "CuPy is not installed: pip install 'netc[cuda12]'"),
-    (Seen((14, 1), HERE), False, (12, 9), "CuPy is not installed: pip install 'netc[cuda13]'"),
-    (Seen((12, 4), HERE), True, (13, 5), "NVRTC is of CUDA 13.5, and the driver knows 12.4: pip install 'netc[cuda12]'"),
-    (Seen((13, 0), HERE), True, (13, 5), ""),
+FAULTS: list[tuple[Seen | None, str, tuple[int, int], str]] = [
+    (None, ALL, (12, 9), "there is no NVIDIA GPU with a driver"),
+    (Seen((13, 0), ()), ALL, (12, 9), "the driver shows no GPU: look at CUDA_VISIBLE_DEVICES and --device"),
+    (Seen((11, 8), HERE), ALL, (12, 9), "the driver knows CUDA 11.8, and 12.0 is needed: install a newer driver"),
+    (Seen((12, 4), HERE), "", (12, 9), "CuPy is not installed: pip install 'netc[cuda12]'"),
+    (Seen((14, 1), HERE), "", (12, 9), "CuPy is not installed: pip install 'netc[cuda13]'"),
+    (Seen((12, 4), HERE), "cupy", (12, 9), "cuDNN's front end is not installed: pip install 'netc[cuda12]'"),
+    (Seen((12, 4), HERE), "cupy cudnn", (12, 9), "cuDNN is not installed: pip install 'netc[cuda12]'"),
+    (Seen((12, 4), HERE), ALL, (13, 5), "NVRTC is of CUDA 13.5, and the driver knows 12.4: pip install 'netc[cuda12]'"),
+    (Seen((13, 0), HERE), ALL, (13, 5), ""),
 ]
 
 
-@pytest.mark.parametrize(("seen", "cupy", "nvrtc", "fault"), FAULTS)
+@pytest.mark.parametrize(("seen", "modules", "nvrtc", "fault"), FAULTS)
 def test_the_first_thing_that_is_missing(
-    seen: Seen | None, cupy: bool, nvrtc: tuple[int, int], fault: str, monkeypatch: pytest.MonkeyPatch
+    seen: Seen | None, modules: str, nvrtc: tuple[int, int], fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there(monkeypatch, seen, cupy, nvrtc)
+    there(monkeypatch, seen, modules, nvrtc)
     assert presence.fault() == fault
     if fault:
         with pytest.raises(presence.NoGpu, match="^" + fault[:20]):

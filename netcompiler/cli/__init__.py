@@ -23,6 +23,7 @@ VERBS = {
     "bench": "how fast a net is, alone or beside PyTorch",
     "profile": "where the time of a net goes, layer by layer",
     "tune": "time the kernels that a net could run on, and keep the figures",
+    "doctor": "what this machine can run nets on, what is missing, and how to get it",
     "gradcheck": "gradients against central differences",
     "layers": "the layers of the language, or one of them with its options and formula",
     "zoo": "the nets that come with netc",

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from netcompiler.diagnostics import did_you_mean
 
 MODES = ("train", "infer")
+SHOWN = "CUDA_VISIBLE_DEVICES"
 SPEC = "a net of the zoo (resnet), a file (my/net.yaml), or - for standard input; :VARIANT picks a variant"
 
 DATA = (
@@ -49,8 +50,24 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--batch", type=count, default=16, metavar="N", help="pictures at once; default: 16")
         self.add_argument("--mode", choices=MODES, help="a step of SGD with momentum, or the outputs; default: train where there is a loss")
         self.add_argument("--target", choices=targets, default="cpu", help="what runs it; default: cpu")
+        self.add_device()
         here = _processors()
         self.add_argument("--threads", type=count, default=here, metavar="N", help=f"default: all processors, here {here}")
+
+    def add_device(self) -> None:
+        self.add_argument("--device", type=index, action=_Device, metavar="N", help="which GPU, as nvidia-smi counts them; default: 0")
+
+
+class _Device(argparse.Action):
+    """One GPU is all that CUDA will see: nothing of it is loaded yet."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        shown = os.environ.get(SHOWN, "")
+        known = shown.split(",") if shown else []
+        if known and values >= len(known):
+            parser.error(f"{option} {values}: {SHOWN} shows {len(known)}")
+        os.environ[SHOWN] = known[values] if known else str(values)
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 def _processors() -> int:
@@ -77,7 +94,15 @@ def _positive(text: str) -> int:
     return value
 
 
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
 count = converter(_positive, "a whole number, 1 or more")
+index = converter(_natural, "a whole number, 0 or more")
 
 
 def depth(text: str) -> int | None:

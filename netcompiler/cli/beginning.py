@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import version
 from netcompiler.cli.opening import Opened, check_runnable, opened_on, settings_of
-from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.target import begun, of
 from netcompiler.cli.tuning import kept, tuned
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
@@ -51,14 +51,14 @@ def ready(args: argparse.Namespace) -> Ready:
         check_free(args.run_dir)
     opened = opened_by(args)
     check_runnable(opened.recipe)
-    target = chosen(args.target)
+    target, why = of(args.target)
     known = kept(target)
     plan = opened.plan(target, known)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     plan, facts, timed = tuned(opened, plan, known, not args.no_tune)
     keeping = with_options(Keeping(), args)
     session = begun(plan, opened.recipe.seed)
-    rows = [*kernels(timed), *old_weights(session, opened.recipe)]
+    rows = [*because(target, why), *kernels(timed), *old_weights(session, opened.recipe)]
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     said = about(opened, plan.target, keeping, material, trainer.goal)
     origin = source(opened, plan, material, facts)
@@ -89,6 +89,11 @@ def old_weights(session: Session, recipe: Recipe) -> list[tuple[str, str]]:
     from runtime import finetune
 
     return [("weights", str(finetune.load(session, recipe.weights, recipe.fresh or ())))] if recipe.weights else []
+
+
+def because(target: str, why: str) -> list[tuple[str, str]]:
+    """A row about the target, where it was not asked for by name."""
+    return [("target", f"{target}: {why}")] if why else []
 
 
 def kernels(timed: int) -> list[tuple[str, str]]:

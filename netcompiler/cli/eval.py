@@ -54,6 +54,7 @@ def _parser() -> arguments.Parser:
         "--tta", choices=tuple(VIEWS), help="views of each picture that vote; default: what the recipe says under test_time"
     )
     parser.add_argument("--target", choices=(AUTO, *TARGETS), help="what runs it; default: what the run was trained on")
+    parser.add_device()
     parser.add_argument("--json", action="store_true", help="all of it as JSON, the confusion of all classes included")
     return parser
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import Refusal
 from netcompiler.cli.opening import Opened, opened_on, reopened
-from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.target import begun, chosen, trained_on
 from netcompiler.cli.tuning import kept
 from netcompiler.passes.lower import EVALUATE
 from netcompiler.plan import Facts
@@ -52,7 +52,7 @@ def of_run(name: str, data: str | None, settings: Sequence[str], target: str | N
     run = find(name)
     summary = run.summary()
     opened = reopened(run.folder, summary, data, settings)
-    return Judged(opened, run.weights(), summary, chosen(target or summary.get("target", AUTO)), run.facts())
+    return Judged(opened, run.weights(), summary, chosen(target) if target else trained_on(summary), run.facts())
 
 
 def of_spec(spec: str, weights: str, data: str | None, settings: Sequence[str], target: str | None) -> Judged:

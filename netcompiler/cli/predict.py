@@ -58,6 +58,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--draw", type=Path, metavar="DIR", help="write the pictures there, with boxes, joints and maps drawn on them")
     parser.add_settings()
     parser.add_argument("--target", choices=(AUTO, *TARGETS), help="what runs it; default: what the run was trained on")
+    parser.add_device()
     parser.add_argument("--json", action="store_true", help="a line of JSON for each file")
     return parser
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, Opened, one_thread, reopened
-from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.target import begun, trained_on
 from netcompiler.diagnostics import Style
 from netcompiler.passes.lower import EVALUATE
 from netcompiler.report.chart import chart
 from netcompiler.report.page import Page, Wrong
 from netcompiler.report.table import text_table
-from netcompiler.targets import AUTO
 
 if TYPE_CHECKING:
     from netcompiler.report.chart import Points
@@ -60,7 +59,7 @@ def _of_run(name: str) -> Path:
     run = find(name)
     summary = run.summary()
     opened = reopened(run.folder, summary)
-    plan = opened.plan(chosen(summary.get("target", AUTO)), run.facts(), EVALUATE)
+    plan = opened.plan(trained_on(summary), run.facts(), EVALUATE)
     session = begun(plan, opened.recipe.seed)
     return write(run, opened, session, prepare(plan, opened.recipe, opened.fields()))
 

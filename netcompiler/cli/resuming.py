@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from netcompiler.cli import Refusal
 from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
-from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.target import begun, trained_on
 from netcompiler.recipe.differences import Difference, differences, flat
-from netcompiler.targets import AUTO
 
 if TYPE_CHECKING:
     from runtime.runs import Run
@@ -35,7 +34,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         print(f"netc: {complaint}; the state before it is taken", file=sys.stderr)
     changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
     facts = from_plain(saved.record["facts"]) if saved else run.facts()
-    plan = opened.plan(chosen(summary.get("target", AUTO)), facts)
+    plan = opened.plan(trained_on(summary), facts)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
     session = begun(plan, opened.recipe.seed)

@@ -57,6 +57,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--weights", metavar="FILE|RUN", help="start from these: safetensors with PyTorch's names, or a run's best")
     parser.add_argument("--precision", choices=PRECISIONS, help="how numbers are kept; default: the recipe's own, or fp32")
     parser.add_argument("--target", choices=(AUTO, *TARGETS), default="auto", help="what runs it; default: auto, the best that is here")
+    parser.add_device()
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's folder, which must not be there; default: runs/NAME-n")
     parser.add_argument(
         "--resume",

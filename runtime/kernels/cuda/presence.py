@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from ctypes.util import find_library
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -24,6 +25,9 @@ PACKAGES = {
     "NCCL": ("nvidia-nccl-cu{}",),
 }
 """What the extras bring, by the name of its package for a CUDA."""
+
+MODULES = {"cupy": "CuPy", "cudnn": "cuDNN's front end"}
+"""Those that are imported."""
 
 
 class NoGpu(Exception):
@@ -93,8 +97,11 @@ def _faults(found: Seen | None) -> Iterator[str]:
         yield "the driver shows no GPU: look at CUDA_VISIBLE_DEVICES and --device"
     if found.cuda[0] < OLDEST:
         yield f"the driver knows CUDA {found.cuda[0]}.{found.cuda[1]}, and {OLDEST}.0 is needed: install a newer driver"
-    if not find_spec("cupy"):
-        yield f"CuPy is not installed: pip install 'netc[{found.extra}]'"
+    for module, package in MODULES.items():
+        if not find_spec(module):
+            yield f"{package} is not installed: pip install 'netc[{found.extra}]'"
+    if not (installed("cuDNN") or find_library("cudnn")):
+        yield f"cuDNN is not installed: pip install 'netc[{found.extra}]'"
     try:
         major, minor = library.version()
     except library.NoCompiler:
