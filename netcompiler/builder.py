@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netcompiler.instructions.op import OPS, Shape, broadcast
-from netcompiler.instructions.pointwise import factors, varies
+from netcompiler.instructions.pointwise import factors, kept_as, varies
 from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import ONE, Expr, mul, operand, operands, substitute
 
@@ -49,12 +49,13 @@ class Builder:
     def emit(self, op: str, /, *operands: Value, **attributes: Any) -> Value:
         return self.emit_all(op, *operands, **attributes)[0]
 
-    def map(self, expr: Expr, *values: Value, shape: Shape | None = None) -> Value:
-        """One expression over values. Operands that it does not use, or uses twice, are dropped."""
+    def map(self, expr: Expr, *values: Value, shape: Shape | None = None, dtype: str = "") -> Value:
+        """One expression over values, kept as `dtype` if one is given. Operands that it does not use, or uses twice, are dropped."""
         shape = broadcast([value.shape for value in values]) if shape is None else shape
         used = [values[i] for i in operands(expr)]
         unique = list(dict.fromkeys(used))
         expr = substitute(expr, {i: operand(unique.index(values[i])) for i in operands(expr)})
+        expr = kept_as(expr, unique, self.dtype, dtype) if dtype else expr
         if expr is operand(0) and unique[0].shape == shape:
             return unique[0]
         return self.emit("map", *unique, exprs=(expr,), shape=shape, dtype=self.dtype)
@@ -73,6 +74,9 @@ class Builder:
         total = self.emit("sum", self.map(body, *values, shape=shape), axes=axes)
         result = self.map(mul(_product(outside), operand(len(values))), *values, total, shape=total.shape) if outside else total
         return self.reshape(result, target)
+
+    def kept_as(self, x: Value, dtype: str) -> Value:
+        return x if x.dtype == dtype else self.map(operand(0), x, dtype=dtype)
 
     def sum(self, x: Value, axes: Sequence[int]) -> Value:
         return self.emit("sum", x, axes=tuple(axes))

@@ -22,6 +22,7 @@ from netcompiler.passes.lower import MODES, lower
 from netcompiler.passes.memory import memory
 from netcompiler.passes.merge import merge
 from netcompiler.passes.optimise import optimise
+from netcompiler.passes.precision import precision
 from netcompiler.passes.select import select
 from netcompiler.passes.simplify import simplify
 from netcompiler.passes.why import Why, silent
@@ -56,8 +57,12 @@ class Job:
     """Pictures are fed as bytes, 0 to 255 for 0 to 1."""
 
     @property
+    def precision(self) -> str | None:
+        return self.recipe.precision if self.recipe else None
+
+    @property
     def exact(self) -> bool:
-        return self.recipe is not None and self.recipe.precision == "exact"
+        return self.precision == "exact"
 
     @property
     def chooser(self) -> Chooser:
@@ -68,6 +73,7 @@ class Job:
 Stage = tuple[str, Callable[[Plan, Job], Plan]]
 
 STAGES: tuple[Stage, ...] = (
+    ("precision", lambda plan, job: precision(plan, job.precision, TARGETS[job.target].math)),
     ("simplify", lambda plan, job: simplify(plan)),
     ("fold", lambda plan, job: fold(plan, job.why)),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),

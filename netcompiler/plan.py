@@ -27,6 +27,12 @@ CONTAINERS = ("fused", "flat")
 CORES = ("matmul", "conv", "conv_dx", "conv_dw")
 """What maps gather around in a fused instruction."""
 
+HALVES = ("f16", "bf16")
+"""What numbers are only kept in: they are computed with in f32."""
+
+MATH = "math"
+"""The attribute of a product that may be computed in less than its operands hold; `tf32` looks at 11 bits of each number."""
+
 
 class Axis(NamedTuple):
     """A window along one axis: taps `dilation` apart, every `stride` cells, cells added (or left out) before and behind."""
@@ -125,6 +131,8 @@ class Program:
     successors: Mapping[str, Value] = field(default_factory=dict)
     forward: int = 0
     """How many instructions stand before the backward half; 0 where there is none."""
+    between: frozenset[Value] = frozenset()
+    """What layers give to layers, as `lower` tells it to `precision`; of no meaning behind that."""
 
     def __iter__(self) -> Iterator[Instruction]:
         return iter(self.instructions)
@@ -181,6 +189,12 @@ class Plan:
     facts: tuple[str, ...] = ()
     classes: Mapping[str, int] = field(default_factory=dict)
     """For each target that is a class, how many there are."""
+
+    @property
+    def kept_in(self) -> str:
+        """The smallest type of float that numbers are kept in."""
+        values = (value.dtype for program in self.programs.values() for instruction in program for value in instruction.results)
+        return next((dtype for dtype in values if dtype in HALVES), self.dtype)
 
     def with_programs(self, programs: Iterable[Program]) -> Plan:
         changed = {program.name: program for program in programs}

@@ -13,7 +13,7 @@ import numpy as np
 
 from netcompiler.plan import Instruction, Program
 from runtime import oracle
-from runtime.arrays import Array
+from runtime.arrays import Array, numbers
 from runtime.binding import Binding
 from runtime.feed import Feed
 from runtime.session import Session
@@ -121,4 +121,5 @@ def _verb(instruction: Instruction) -> str:
 
 
 def _finite(array: Array) -> bool:
+    array = numbers(array)
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())

@@ -1,4 +1,7 @@
-"""The oracle's way to run instructions: a call of NumPy for each; a fused one by its body."""
+"""The oracle's way to run instructions: a call of NumPy for each; a fused one by its body.
+
+Numbers of 16 bits are computed with in 32 and rounded when they are written; so are operands of products in tf32 when they are read.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from netcompiler.plan import Instruction
-from runtime.arrays import Array, dtype_of
+from netcompiler.plan import MATH, Instruction
+from runtime.arrays import Array, dtype_of, is_half, numbers, rounded, write
 from runtime.kernels.numpy import KERNELS
 
 MOVES = ("reshape", "slice", "concat")
@@ -21,14 +24,37 @@ Call = Callable[[], None]
 def calls(instruction: Instruction, views: Mapping[str, Array], seed: int) -> list[Call]:
     """One call, or those of a fused instruction's body on arrays of its own."""
     if instruction.op == "flat":
-        return [partial(KERNELS["map"], *results_and_operands(instruction, views), **flat_attributes(instruction, views))]
+        runs, many = results_and_operands(instruction, views), len(instruction.body[0].results)
+        return [call("map", runs[:many], runs[many:], flat_attributes(instruction, views))]
     if instruction.body:
         own = {value.name: np.empty(value.shape, dtype_of(value.dtype)) for inner in instruction.body for value in inner.results}
         inside = {**views, **own, **{value.name: views[value.name] for value in instruction.results}}
         return [call for inner in instruction.body for call in calls(inner, inside, seed)]
     if is_done(instruction, views):
         return []
-    return [partial(KERNELS[instruction.op], *results_and_operands(instruction, views), **attributes(instruction, seed))]
+    results, operands = ([views[value.name] for value in values] for values in (instruction.results, instruction.operands))
+    return [call(instruction.op, results, operands, attributes(instruction, seed))]
+
+
+def call(op: str, results: Sequence[Array], operands: Sequence[Array], attributes: Mapping[str, Any]) -> Call:
+    """A kernel on arrays of whatever they hold."""
+    own = {name: value for name, value in attributes.items() if name != MATH}
+    if MATH in attributes or any(map(is_half, (*results, *operands))):
+        return partial(_widened, KERNELS[op], results, operands, own, TF32_LOSES if MATH in attributes else 0)
+    return partial(KERNELS[op], *results, *operands, **own)
+
+
+TF32_LOSES = 13
+"""Bits of an f32 that a product in tf32 does not look at."""
+
+
+def _widened(kernel: Callable[..., None], results: Sequence[Array], operands: Sequence[Array], own: Mapping[str, Any], less: int) -> None:
+    wide = [np.empty(y.shape, np.float32) if is_half(y) else y for y in results]
+    read = [rounded(numbers(x), less) if less else numbers(x) for x in operands]
+    kernel(*wide, *read, **own)
+    for y, values in zip(results, wide, strict=True):
+        if values is not y:
+            write(y, values)
 
 
 def is_done(instruction: Instruction, views: Mapping[str, Array]) -> bool:

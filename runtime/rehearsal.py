@@ -32,7 +32,7 @@ def rehearse(session: Session, batch: int, train: Feeder, test: Feeder) -> Pace:
     finite, begin = True, time.perf_counter()
     for places, (inputs, targets) in train.batches(batch, np.arange(min(len(train), STEPS * batch))):
         figures = session.step(inputs, targets, places, 0)
-        finite = finite and bool(np.isfinite([*figures.values()]).all())
+        finite = finite and session.is_sound(figures)
         seconds.append(time.perf_counter() - begin - sum(seconds))
         if sum(seconds) > PATIENCE:
             break

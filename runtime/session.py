@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -52,6 +53,13 @@ class Session:
         figures = self._figures("step", self._whole("step", inputs, targets, places))
         self.stale = True
         return figures
+
+    def is_sound(self, figures: Mapping[str, float]) -> bool:
+        """Whether a step was finite, or at least its loss was and the next one tries a smaller scale of it."""
+        if all(map(math.isfinite, figures.values())):
+            return True
+        smaller = "scale" in self.arrays and self.device.read(self.arrays["scale"]).item() > 1
+        return smaller and math.isfinite(figures.get("loss", math.nan))
 
     def evaluate(self, inputs: Any, targets: Any) -> dict[str, float]:
         """The loss and the metrics of a batch, as in inference; by the average of the weights where the recipe keeps one."""

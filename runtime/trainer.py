@@ -164,7 +164,7 @@ class Trainer:
 
     def _end(self, step: _Step) -> None:
         done, figures = self.progress, step.figures()
-        if not all(map(math.isfinite, figures.values())):
+        if not self.session.is_sound(figures):
             self.begun.clear()
             first = first_not_finite(self.session, step.inputs, step.targets, step.places)
             where = f", first in {first}" if first else ""

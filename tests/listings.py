@@ -11,7 +11,7 @@ from netcompiler.plan import Plan
 
 FOLDER = Path(__file__).parent / "plans"
 
-LISTINGS = {
+LISTINGS: dict[str, tuple[str, str] | tuple[str, str, str]] = {
     "lenet": ("lenet", "train"),
     "residual": ("residual.yaml", "train"),
     "residual-infer": ("residual.yaml", "infer"),
@@ -19,18 +19,19 @@ LISTINGS = {
     "dense": ("dense.yaml", "train"),
     "signal": ("signal.yaml", "train"),
     "augmented": ("augmented.yaml", "train"),
+    "half": ("residual.yaml", "train", "fp16"),
 }
-"""File -> spec and mode."""
+"""File -> spec and mode, and a precision where there is one."""
 
 SHOWN = ("step", "infer", "prepare")
 
 
 def plan(name: str) -> Plan:
-    spec, mode = LISTINGS[name]
+    spec, mode, *precision = LISTINGS[name]
     here = Path.cwd()
     os.chdir(FOLDER)  # so that origins read `residual.yaml:5`
     try:
-        return compile(spec, mode, batch=2, target="numpy")
+        return compile(spec, mode, batch=2, target="numpy", settings=dict(zip(["train.precision"], precision, strict=False)))
     finally:
         os.chdir(here)
 

@@ -333,7 +333,6 @@ def test_nothing_half_written_is_left(ask: Ask) -> None:
         (["train", "vector.yaml"], 1, "points.npz: there is no such file"),
         (["train", "tiny.yaml", "--set", "train.data=cifar10"], 1, "3 channels"),
         (["train", "lenet", "--set", "train.data=digits"], 1, "resize: [32, 32]"),
-        (["train", "tiny.yaml", "--set", "train.precision=bf16"], 2, "--precision fp32"),
         (["train", "tiny.yaml", "--set", "train.early_stop={patience: 1, watch: mae}"], 1, "no figure `mae` to watch"),
         (["train", "tiny.yaml", "--set", "train.validation={share: 0.1}", "--set", "layers=[relu]"], 1, "error["),
         (["train", "tiny.yaml", "--set", "train.validashun=1"], 1, "error["),

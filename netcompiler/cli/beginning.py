@@ -130,7 +130,7 @@ def about(opened: Opened, target: str, keeping: Keeping, material: Material, goa
         "variant": opened.graph.variant,
         "settings": list(opened.settings),
         "target": target,
-        "precision": "fp32",
+        "precision": opened.precision(target),
         "batch": opened.recipe.batch,
         "seed": opened.recipe.seed,
         "parameters": totals(opened.graph).params,
@@ -169,7 +169,7 @@ def heading_of(opened: Opened, target: str, material: Material, more: list[tuple
     have, need = "x".join(map(str, material.shape)), "x".join(map(str, opened.graph.inputs[0].shape))
     size = need if have == need else f"{have} made {need}"
     rows = [
-        (name(opened), f"{totals(opened.graph).params:,} parameters, fp32 on {target}, batch {opened.recipe.batch}"),
+        (name(opened), f"{totals(opened.graph).params:,} parameters, {opened.precision(target)} on {target}, batch {opened.recipe.batch}"),
         (opened.recipe.data.kind, f"{len(material.train):,} pictures to train on, {len(material.test):,} to validate on, {size}"),
         *more,
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,14 @@ from netcompiler.compilation import Job, stages
 from netcompiler.diagnostics import Diagnostic, SpecError, did_you_mean
 from netcompiler.graph import Graph
 from netcompiler.loading import is_path, read_file, split_variant
+from netcompiler.passes.precision import computed_in
 from netcompiler.recipe import DATA, Data, Recipe
 from netcompiler.report.expansion import flow
+from netcompiler.targets import TARGETS
 from runtime.data.wanted import INPUT, TARGET
 
 if TYPE_CHECKING:
     from netcompiler.plan import Facts, Plan
-
-PRECISIONS = ("fp32", "exact")
 
 
 def one_thread() -> None:
@@ -65,6 +65,10 @@ class Opened:
         batch = -(-self.recipe.batch // self.recipe.accumulate)
         in_bytes = self.recipe.data is not None and self.recipe.data.in_bytes
         return Job(self.graph, self.recipe, mode, batch, target, "f32", facts, bytes=in_bytes)
+
+    def precision(self, target: str) -> str:
+        """What a plan for a target computes in."""
+        return computed_in(self.recipe.precision, TARGETS[target].math)
 
     def plan(self, target: str, facts: Facts | None = None, mode: str = "train") -> Plan:
         try:
@@ -118,18 +122,11 @@ def opened_on(spec: str, data: str | None, settings: Sequence[str]) -> Opened:
 
 
 def check_runnable(recipe: Recipe) -> None:
-    """What a recipe asks for and netc does not do yet."""
-    for setting, instead in _not_yet(recipe):
-        raise Refusal(f"`{setting}` of the recipe is not done yet{f': add {instead}' if instead else ''}")
+    """What training takes beside a net."""
     if recipe.optimizer is None:
         raise Refusal("the recipe has no optimizer: write one, or add --set 'train.optimizer={adam: 1e-3}'")
     if recipe.data is None:
         raise Refusal("the recipe has no data: add --data digits")
-
-
-def _not_yet(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    if recipe.precision not in (None, *PRECISIONS):
-        yield f"precision: {recipe.precision}", "--precision fp32"
 
 
 def fields(graph: Graph, data: Data) -> dict[str, str]:

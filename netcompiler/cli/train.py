@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
-from netcompiler.cli.opening import PRECISIONS, Faulty, one_thread
+from netcompiler.cli.opening import Faulty, one_thread
+from netcompiler.recipe import PRECISIONS
 from netcompiler.targets import AUTO, TARGETS
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures in a step")
     parser.add_argument("--seed", type=int, metavar="N", help="where all random numbers start")
     parser.add_argument("--weights", metavar="FILE|RUN", help="start from these: safetensors with PyTorch's names, or a run's best")
-    parser.add_argument("--precision", choices=PRECISIONS, help="how numbers are kept; default: the recipe's own, or fp32")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="what products are computed and numbers kept in; default: the recipe's own, or the target's"
+    )
     parser.add_argument("--target", choices=(AUTO, *TARGETS), default="auto", help="what runs it; default: auto, the best that is here")
     parser.add_device()
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's folder, which must not be there; default: runs/NAME-n")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from netcompiler.plan import Instruction, Value
+from netcompiler.plan import HALVES, Instruction, Value
 
 if TYPE_CHECKING:
     from netcompiler.builder import Builder
@@ -64,6 +64,11 @@ def traffic(instruction: Instruction) -> int:
 def need(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def wide(dtype: str) -> str:
+    """What many numbers of a type are added up in."""
+    return "f32" if dtype in HALVES else dtype
 
 
 def kept(shape: Shape, axes: Sequence[int]) -> Shape:

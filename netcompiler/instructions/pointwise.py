@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netcompiler.instructions.op import Gradients, Op, Shape, Types, broadcast, need
-from netcompiler.plan import Instruction, Value
-from netcompiler.scalar import COMPARE, ONE, ZERO, Expr, add, derivative, mul, nodes, operand, operands, replace, work
+from netcompiler.plan import HALVES, Instruction, Value
+from netcompiler.scalar import COMPARE, ONE, ZERO, Expr, add, cast, derivative, mul, nodes, operand, operands, replace, work
 
 if TYPE_CHECKING:
     from netcompiler.builder import Builder
@@ -20,7 +20,7 @@ class Map(Op):
     def types(operands: Sequence[Value], attributes: Mapping[str, Any]) -> Types:
         shape = tuple(attributes["shape"])
         need(broadcast([shape, *(value.shape for value in operands)]) == shape, f"operands are larger than {shape}")
-        return [(_dtype(expr, operands, attributes["dtype"]), shape) for expr in attributes["exprs"]]
+        return [(dtype_of(expr, operands, attributes["dtype"]), shape) for expr in attributes["exprs"]]
 
     @staticmethod
     def flops(instruction: Instruction) -> int:
@@ -31,7 +31,8 @@ class Map(Op):
         return [_gradient(b, i, dy, position) for position in range(len(i.operands))]
 
 
-def _dtype(expr: Expr, operands: Sequence[Value], default: str) -> str:
+def dtype_of(expr: Expr, operands: Sequence[Value], default: str) -> str:
+    """What the result of an expression is kept as."""
     if expr.op in (*COMPARE, "and", "or", "not", "isfinite"):
         return "b1"
     if expr.op == "cast":
@@ -42,18 +43,28 @@ def _dtype(expr: Expr, operands: Sequence[Value], default: str) -> str:
 def _gradient(b: Builder, i: Instruction, dy: Gradients, position: int) -> Value | None:
     """sum to a's shape of map(dy * d expr / da)."""
     a = i.operands[position]
-    if a.dtype not in ("f16", "bf16", "f32", "f64"):
+    if a.dtype not in (*HALVES, "f32", "f64"):
         return None
     values = [*i.operands]
     total = ZERO
     for expr, result, value in zip(i.attributes["exprs"], i.results, dy, strict=True):
         if value is not None:
             own = operand(len(values) + 1)  # a derivative that contains the expression reads the result instead
-            total = add(total, mul(operand(len(values)), replace(derivative(expr, position), expr, own)))
+            total = add(total, mul(operand(len(values)), replace(derivative(expr, position), unrounded(expr), own)))
             values += [value, result]
     if total is ZERO:
         return None
     return b.sum_to(total, values, i.attributes["shape"], a.shape)
+
+
+def kept_as(expr: Expr, operands: Sequence[Value], default: str, dtype: str) -> Expr:
+    """An expression whose result is of this type."""
+    return expr if dtype_of(expr, operands, default) == dtype else cast(expr, dtype)
+
+
+def unrounded(expr: Expr) -> Expr:
+    """An expression as it was before it was kept in 16 bits, or in the 32 in which it is computed."""
+    return expr.args[0] if expr.op == "cast" and expr.leaf in (*HALVES, "f32") else expr
 
 
 def factors(expr: Expr) -> list[Expr]:
@@ -78,4 +89,4 @@ def varies(expr: Expr, values: Sequence[Value], shape: Shape, axes: Sequence[int
     return False
 
 
-__all__ = ["Map", "factors", "operands", "varies"]
+__all__ = ["Map", "dtype_of", "factors", "kept_as", "operands", "unrounded", "varies"]

@@ -6,11 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netcompiler.instructions.op import Gradients, Op, Types, broadcast, multiply_adds, need, taps
-from netcompiler.plan import Instruction, Value
+from netcompiler.plan import MATH, Instruction, Value
 from netcompiler.scalar import operand
 
 if TYPE_CHECKING:
     from netcompiler.builder import Builder
+
+
+def _like(i: Instruction, *names: str) -> dict[str, Any]:
+    """Attributes of a product that its derivatives share: what it may be computed in, always."""
+    return {name: i.attributes[name] for name in (*names, MATH) if name in i.attributes}
+
+
+def _alike(a: Value, b: Value) -> None:
+    need(a.dtype == b.dtype, f"{a} and {b} are kept in different types")
 
 
 class Matmul(Op):
@@ -20,6 +29,7 @@ class Matmul(Op):
         m, k = a.shape[-2:][::-1] if attributes["ta"] else a.shape[-2:]
         k2, n = b.shape[-2:][::-1] if attributes["tb"] else b.shape[-2:]
         need(k == k2, f"inner sizes differ: {k} and {k2}")
+        _alike(a, b)
         return [(a.dtype, (*broadcast([a.shape[:-2], b.shape[:-2]]), m, n))]
 
     @staticmethod
@@ -32,9 +42,9 @@ class Matmul(Op):
         [x, w], [g] = i.operands, dy
         if g is None:
             return [None, None]
-        ta, tb = i.attributes["ta"], i.attributes["tb"]
-        dx = b.emit("matmul", w, g, ta=tb, tb=True) if ta else b.emit("matmul", g, w, ta=False, tb=not tb)
-        dw = b.emit("matmul", g, x, ta=True, tb=ta) if tb else b.emit("matmul", x, g, ta=not ta, tb=False)
+        ta, tb, how = i.attributes["ta"], i.attributes["tb"], _like(i)
+        dx = b.emit("matmul", w, g, ta=tb, tb=True, **how) if ta else b.emit("matmul", g, w, ta=False, tb=not tb, **how)
+        dw = b.emit("matmul", g, x, ta=True, tb=ta, **how) if tb else b.emit("matmul", x, g, ta=not ta, tb=False, **how)
         return [_unbroadcast(b, dx, x), _unbroadcast(b, dw, w)]
 
 
@@ -52,6 +62,7 @@ class Conv(Op):
         window, groups = attributes["window"], attributes["groups"]
         need(x.shape[-1] == w.shape[-1] * groups and w.shape[0] % groups == 0, f"{groups} groups: channels of {x} and {w} differ")
         need(w.shape[1:-1] == tuple(axis.kernel for axis in window), "taps and window differ")
+        _alike(x, w)
         sides = tuple(axis.size(n) for axis, n in zip(window, x.shape[1:-1], strict=True))
         return [(x.dtype, (x.shape[0], *sides, w.shape[0]))]
 
@@ -65,7 +76,7 @@ class Conv(Op):
         [x, w], [g] = i.operands, dy
         if g is None:
             return [None, None]
-        how = {"window": i.attributes["window"], "groups": i.attributes["groups"]}
+        how = _like(i, "window", "groups")
         return [b.emit("conv_dx", g, w, **how, size=x.shape[1:-1]), b.emit("conv_dw", x, g, **how)]
 
 
@@ -78,6 +89,7 @@ class ConvDx(Op):
         size = attributes["size"]
         sides = tuple(axis.size(n) for axis, n in zip(attributes["window"], size, strict=True))
         need(sides == y.shape[1:-1] and y.shape[-1] == w.shape[0], f"{y} is not the result of a convolution of {size} by {w}")
+        _alike(y, w)
         return [(y.dtype, (y.shape[0], *size, w.shape[-1] * attributes["groups"]))]
 
     @staticmethod
@@ -90,7 +102,7 @@ class ConvDx(Op):
         [y, w], [g] = i.operands, dy
         if g is None:
             return [None, None]
-        how = {"window": i.attributes["window"], "groups": i.attributes["groups"]}
+        how = _like(i, "window", "groups")
         return [b.emit("conv", g, w, **how), b.emit("conv_dw", g, y, **how)]
 
 
@@ -100,6 +112,7 @@ class ConvDw(Op):
     @staticmethod
     def types(operands: Sequence[Value], attributes: Mapping[str, Any]) -> Types:
         x, y = operands
+        _alike(x, y)
         kernel = tuple(axis.kernel for axis in attributes["window"])
         return [(x.dtype, (y.shape[-1], *kernel, x.shape[-1] // attributes["groups"]))]
 
@@ -113,5 +126,5 @@ class ConvDw(Op):
         [x, y], [g] = i.operands, dy
         if g is None:
             return [None, None]
-        how = {"window": i.attributes["window"], "groups": i.attributes["groups"]}
+        how = _like(i, "window", "groups")
         return [b.emit("conv_dx", y, g, **how, size=x.shape[1:-1]), b.emit("conv", x, g, **how)]

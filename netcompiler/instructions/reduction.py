@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netcompiler.instructions.op import Gradients, Op, Types, kept, need
+from netcompiler.instructions.op import Gradients, Op, Types, kept, need, wide
 from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import compare, exp, index, operand, select, wrap
 
@@ -28,6 +28,11 @@ class _Reduction(Op):
 
 
 class Sum(_Reduction):
+    @staticmethod
+    def types(operands: Sequence[Value], attributes: Mapping[str, Any]) -> Types:
+        [x] = operands
+        return [(wide(x.dtype), kept(x.shape, attributes["axes"]))]
+
     @staticmethod
     def derive(b: Builder, i: Instruction, dy: Gradients) -> Gradients:
         return [dy[0] and b.map(A, dy[0], shape=i.operands[0].shape)]
@@ -68,7 +73,7 @@ class Moments(Op):
     def types(operands: Sequence[Value], attributes: Mapping[str, Any]) -> Types:
         x, axes = operands[0], attributes["axes"]
         need(len(operands) == 1 or 0 in axes, "valid rows need the statistics of axis 0")
-        return [(x.dtype, kept(x.shape, axes))] * 2
+        return [(wide(x.dtype), kept(x.shape, axes))] * 2
 
     @staticmethod
     def flops(instruction: Instruction) -> int:
@@ -95,7 +100,7 @@ class Logsumexp(Op):
     @staticmethod
     def types(operands: Sequence[Value], attributes: Mapping[str, Any]) -> Types:
         [x] = operands
-        return [(x.dtype, kept(x.shape, [attributes["axis"]]))]
+        return [(wide(x.dtype), kept(x.shape, [attributes["axis"]]))]
 
     @staticmethod
     def flops(instruction: Instruction) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netcompiler.instructions.op import Gradients, Op, Types, need, taps
+from netcompiler.instructions.op import Gradients, Op, Types, need, taps, wide
 from netcompiler.plan import Instruction, Value
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class WindowSum(Op):
         shape = list(x.shape)
         for axis, window in zip(attributes["axes"], attributes["window"], strict=True):
             shape[axis] = window.size(shape[axis])
-        return [(x.dtype, tuple(shape))]
+        return [(wide(x.dtype), tuple(shape))]
 
     @staticmethod
     def flops(instruction: Instruction) -> int:
@@ -60,8 +60,9 @@ class WindowSum(Op):
     @staticmethod
     def derive(b: Builder, i: Instruction, dy: Gradients) -> Gradients:
         axes, window = i.attributes["axes"], i.attributes["window"]
-        size = tuple(i.operands[0].shape[axis] for axis in axes)
-        return [dy[0] and b.emit("window_spread", dy[0], axes=axes, window=window, size=size)]
+        [x] = i.operands
+        size = tuple(x.shape[axis] for axis in axes)
+        return [dy[0] and b.emit("window_spread", b.kept_as(dy[0], x.dtype), axes=axes, window=window, size=size)]
 
 
 class WindowSpread(Op):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from netcompiler.passes.regions import readers_of, region
 from netcompiler.passes.why import Why, because
-from netcompiler.plan import CORES, Instruction, Program, Value
+from netcompiler.plan import CORES, HALVES, Instruction, Program, Value
 from netcompiler.scalar import nodes
 from netcompiler.targets import Chooser, Target
 
@@ -50,6 +50,6 @@ def _refused(program: Program, target: Target, core: Instruction, outer: Instruc
 
 def _beside(value: Value, result: Value) -> bool:
     """Of the same shape, one for each channel, or a single number."""
-    if value.dtype not in ("f32", "b1", "u8"):
+    if value.dtype not in ("f32", "b1", "u8", *HALVES):
         return False
     return value.shape == result.shape or value.elements == 1 or (value.elements == value.shape[-1] == result.shape[-1])

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcompiler.builder import Builder
+from netcompiler.instructions.pointwise import unrounded
 from netcompiler.passes.hoist import HOSTS, LASTING
 from netcompiler.passes.regions import readers_of
 from netcompiler.passes.simplify import without_dead
 from netcompiler.passes.why import Why, because, silent
-from netcompiler.plan import Instruction, Plan, Program, Value
+from netcompiler.plan import HALVES, Instruction, Plan, Program, Value
 from netcompiler.scalar import ONE, ZERO, Expr, derivative, operand, operands, substitute
 
 PRODUCTS = ("conv", "matmul")
@@ -37,7 +38,10 @@ def _folded(program: Program, lasting: frozenset[Value], dtype: str, why: Why) -
             why(because(program, instruction, f"is not part of the weights: {match}"))
         if isinstance(match, tuple):
             b.origin = instruction.origin
-            names[instruction.result] = _write(b, *match, names)
+            product, expr, values = match
+            exact = _exact(product.operands[1], made)
+            folded = _write(b, product.reading(names), names.get(exact, exact), expr, values)
+            names[instruction.result] = b.kept_as(folded, instruction.result.dtype)
         else:
             b.append(instruction.reading(names))
     if not names:
@@ -58,6 +62,7 @@ def _match(
 ) -> Match | Reason | None:
     """A map that is d * y + e in the one product that it reads, where d and e are steady and one for each channel."""
     [expr, *more], values = instruction.attributes["exprs"], list(instruction.operands)
+    expr = unrounded(expr)
     while not more:
         moving = [i for i in operands(expr) if values[i] not in steady]
         inner = made.get(values[moving[0]]) if len(moving) == 1 else None
@@ -69,7 +74,7 @@ def _match(
         if inner.op != "map" or len(inner.results) > 1 or readers[values[i]] != 1:
             return None
         places = {j: operand(len(values) + j) for j in range(len(inner.operands))}
-        expr = substitute(expr, {i: substitute(inner.attributes["exprs"][0], places)})
+        expr = substitute(expr, {i: substitute(unrounded(inner.attributes["exprs"][0]), places)})
         values += inner.operands
     return None
 
@@ -90,11 +95,17 @@ def _affine(product: Instruction, expr: Expr, values: list[Value], i: int, reade
     return product, substitute(expr, {j: operand(order.index(j)) for j in order}), [values[j] for j in order]
 
 
-def _write(b: Builder, product: Instruction, expr: Expr, values: list[Value], names: dict[Value, Value]) -> Value:
-    x, w = (names.get(value, value) for value in product.operands)
+def _exact(w: Value, made: dict[Value, Instruction]) -> Value:
+    """The weights of which these are a copy in fewer bits."""
+    inner = made.get(w) if w.dtype in HALVES else None
+    return inner.operands[0] if inner and inner.op == "map" and unrounded(inner.attributes["exprs"][0]) is operand(0) else w
+
+
+def _write(b: Builder, product: Instruction, exact: Value, expr: Expr, values: list[Value]) -> Value:
+    x, w = product.operands
     slope = derivative(expr, 0)
     columns = [b.reshape(value, (*value.shape, *(1,) * (len(w.shape) - 1))) if value.shape else value for value in values[1:]]
-    scaled = b.map(slope * operand(0), w, *columns, shape=w.shape)
+    scaled = b.map(slope * operand(0), exact, *columns, shape=w.shape, dtype=w.dtype)
     y = b.emit(product.op, x, scaled, **product.attributes)
     rest = b.map(substitute(expr, {0: ZERO}), y, *values[1:], shape=(y.shape[-1],)) if len(values) > 1 else None
     return b.map(operand(0) + operand(1), y, rest, shape=y.shape) if rest else y

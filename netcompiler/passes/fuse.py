@@ -15,7 +15,7 @@ from netcompiler.passes.absorb import REDUCED, absorbed
 from netcompiler.passes.finish import finished
 from netcompiler.passes.regions import composed, readers_of, region
 from netcompiler.passes.why import Why, because, silent
-from netcompiler.plan import Instruction, Plan, Program, Value
+from netcompiler.plan import HALVES, Instruction, Plan, Program, Value
 from netcompiler.scalar import nodes, operand, substitute
 from netcompiler.targets import TARGETS, Target
 
@@ -61,10 +61,10 @@ def maps(program: Program, why: Why) -> Program:
 
 
 def _misfit(inner: Instruction, outer: Instruction) -> str:
-    """No work is repeated by broadcasting, nothing is stored in a smaller type on the way, expressions stay small."""
+    """No work is repeated by broadcasting, nothing is stored in a whole number on the way, expressions stay small."""
     if inner.result.shape != outer.attributes["shape"]:
         return f"it would be computed again for each of {outer.attributes['shape']}"
-    if inner.result.dtype not in ("f32", "f64", "b1"):
+    if inner.result.dtype not in ("f32", "f64", "b1", *HALVES):
         return f"it is stored as {inner.result.dtype}"
     size = sum(1 for e in (*inner.attributes["exprs"], *outer.attributes["exprs"]) for _ in nodes(e))
     return f"the expression would have {size} parts, and {MAX_NODES} are the most" if size > MAX_NODES else ""

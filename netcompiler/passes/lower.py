@@ -16,6 +16,7 @@ from netcompiler.losses import Loss
 from netcompiler.losses.classification import LABEL
 from netcompiler.lowering import Lowering
 from netcompiler.metrics import metrics
+from netcompiler.passes.simplify import without_dead
 from netcompiler.pictures import Pictures, slot_sides
 from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
@@ -92,8 +93,12 @@ class _Walk:
             self.outputs = {output.name: self.values[output.node] for output in self._given()}
         else:
             self._losses()
-        changing = self.name in ("step", "accumulate")
-        return Program(self.name, tuple(self.b.instructions), self.outputs, self.at.successors if changing else {})
+        successors = self.at.successors if self.name in ("step", "accumulate") else {}
+        return without_dead(Program(self.name, tuple(self.b.instructions), self.outputs, successors, between=self._between()))
+
+    def _between(self) -> frozenset[Value]:
+        """What layers give to layers."""
+        return frozenset(self.values[x] for node in self._nodes() for x in node.inputs)
 
     def _first(self) -> Value:
         """The first input, as its layers read it: in training augmented, else the middle of each picture."""

@@ -100,11 +100,13 @@ def _gradients(program: Program, layout: Layout, fixed: Mapping[str, Home]) -> d
             found[layout.spots[value.name].root] = Home("gradients", fixed[parameter].offset)
     by = {value: name for name, value in program.successors.items()}
     for flat in (instruction for instruction in program if instruction.op == "flat"):
-        for member in flat.body:
-            parameter = next(by[value] for value in member.results if fixed[by[value]].segment == "parameters")
+        weights = [next(value for value in member.results if fixed[by[value]].segment == "parameters") for member in flat.body]
+        first = fixed[by[weights[0]]].offset
+        for member, weight in zip(flat.body, weights, strict=True):
+            behind = fixed[by[weight]].offset - first
             for value in member.operands:
                 if value.name not in fixed and value.shape == member.attributes["shape"] and value.elements > 1:
-                    found[layout.spots[value.name].root] = Home("gradients", fixed[parameter].offset)
+                    found[layout.spots[value.name].root] = Home("gradients", first + behind * SIZES[value.dtype] // SIZES[weight.dtype])
     return found
 
 

@@ -60,7 +60,8 @@ def _likeness(plan: Plan, program: Program, made: Mapping[Value, int], instructi
             operands.append(_source(program, made, value))
         else:
             state = plan.states.get(value.name)
-            operands.append((state.segment, state.value.name.partition(".")[0] if state.segment == "slots" else "") if state else "")
+            own = (state.segment, state.value.name.partition(".")[0] if state.segment == "slots" else "") if state else ()
+            operands.append((value.dtype, *own))
     return instruction.attributes["exprs"], tuple(operands), tuple(value.dtype for value in instruction.results)
 
 

@@ -15,9 +15,13 @@ from netcompiler.builder import Builder
 from netcompiler.lowering import Lowering
 from netcompiler.optimisers import Optimizer
 from netcompiler.passes.differentiate import GRADIENT
+from netcompiler.passes.precision import GOOD, SCALE
 from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
-from netcompiler.scalar import add, cast, compare, make, minimum, operand, rsqrt, select, wrap
+from netcompiler.scalar import add, cast, compare, logical, make, maximum, minimum, operand, rsqrt, select, wrap
+
+STEPS, LARGEST = 2000, 2.0**24
+"""Steps that must be finite before the scale of the loss grows, and how large it may become."""
 
 ADDED = 16
 """How many numbers one map adds."""
@@ -137,7 +141,19 @@ class _Update:
         after = cast(select(operand(0), operand(1) + 1, operand(1)), "i64")
         self.at.succeed(tick, self.b.map(after, self.b.reshape(ok, ()), tick))
         self.outputs["norm2"] = norm2
+        if SCALE in self.states:
+            self._rescale(self.b.reshape(ok, ()))
         return ok
+
+    def _rescale(self, ok: Value) -> None:
+        """The scale of the loss is halved when a step is not finite, and doubled after so many in a row that are."""
+        scale, good = self.states[SCALE].value, self.states[GOOD].value
+        fine, now, steps = map(operand, range(3))
+        grows = compare("ge", steps + 1, wrap(STEPS))
+        larger = select(grows, minimum(2 * now, wrap(LARGEST)), now)
+        self.at.succeed(scale, self.b.map(select(fine, larger, maximum(0.5 * now, wrap(1))), ok, scale, good))
+        again = select(logical("and", fine, logical("not", grows)), steps + 1, wrap(0))
+        self.at.succeed(good, self.b.map(again, ok, scale, good, dtype="i32"))
 
     def _beside(self) -> dict[str, list[Value]]:
         """For each parameter its slots and its average: tensors of its shape, in an order in which they lie as the parameters do."""

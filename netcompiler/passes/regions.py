@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from netcompiler.instructions.pointwise import kept_as, unrounded
 from netcompiler.plan import Instruction, Program, Value
 from netcompiler.scalar import Expr, operand, substitute
 
@@ -24,10 +25,14 @@ def region(body: Sequence[Instruction], results: Sequence[Value], origin: str) -
 
 
 def composed(inner: Instruction, outer: Instruction) -> Instruction:
-    """The outer map with the inner one's expression in place of its result."""
+    """The outer map with the inner one's expression in place of its result, which is not kept in fewer bits where it is not kept."""
     values = [value for value in outer.operands if value != inner.result]
     values += [value for value in inner.operands if value not in values]
-    own = substitute(inner.attributes["exprs"][0], {i: operand(values.index(v)) for i, v in enumerate(inner.operands)})
+    own = substitute(unrounded(inner.attributes["exprs"][0]), {i: operand(values.index(v)) for i, v in enumerate(inner.operands)})
     places: dict[int, Expr] = {i: own if v == inner.result else operand(values.index(v)) for i, v in enumerate(outer.operands)}
-    exprs = tuple(substitute(expr, places) for expr in outer.attributes["exprs"])
+    default = outer.attributes["dtype"]
+    exprs = tuple(
+        kept_as(substitute(expr, places), values, default, y.dtype)
+        for expr, y in zip(outer.attributes["exprs"], outer.results, strict=True)
+    )
     return Instruction(outer.results, "map", tuple(values), {**outer.attributes, "exprs": exprs}, origin=outer.origin)

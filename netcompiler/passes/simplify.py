@@ -54,7 +54,7 @@ REWRITES: Sequence[Rewrite] = (_reshape_to_same, _transpose_of_ones, _reshape_of
 
 
 def rewritten(program: Program, dtype: str) -> Program:
-    b = Builder(dtype, taken=_highest(program))
+    b = Builder(dtype, taken=highest(program))
     names: dict[Value, Value] = {}
     by: dict[Value, Instruction] = {}
     forward, changed = 0, False
@@ -78,5 +78,6 @@ def rewritten(program: Program, dtype: str) -> Program:
     return Program(program.name, tuple(b.instructions), outputs, successors, forward)
 
 
-def _highest(program: Program) -> int:
+def highest(program: Program) -> int:
+    """The largest number that is a value's name."""
     return max((int(value.name[1:]) for i in program for value in i.results if value.name.startswith("%")), default=0)

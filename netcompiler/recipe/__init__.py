@@ -18,7 +18,7 @@ from netcompiler.recipe.families import (
     Schedule,
     Views,
 )
-from netcompiler.recipe.recipe import LayerSettings, Recipe
+from netcompiler.recipe.recipe import PRECISIONS, LayerSettings, Recipe
 from netcompiler.recipe.warmup import WarmUp
 from netcompiler.recipe.watch import EarlyStop, Metric
 
@@ -27,6 +27,7 @@ __all__ = [
     "DATA",
     "INITIALISERS",
     "NORMALIZATIONS",
+    "PRECISIONS",
     "SCHEDULES",
     "VIEWS",
     "Augmentation",

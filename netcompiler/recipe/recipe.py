@@ -49,6 +49,7 @@ from netcompiler.recipe.watch import EarlyStop, Metric
 UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 MEMORY = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ?({'|'.join(UNITS)})")
 
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "exact")
 Precision = Annotated[Literal["fp32", "tf32", "bf16", "fp16", "exact"], Expect("one of fp32, tf32, bf16, fp16, exact")]
 Init = Annotated[Initialiser | None, OneOf(INITIALISERS), Expect("an initialiser")]
 

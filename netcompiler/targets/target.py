@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from netcompiler.instructions.op import flops, traffic
-from netcompiler.plan import Instruction
+from netcompiler.plan import HALVES, Instruction
 from netcompiler.targets.packing import Packing
 
 Reason = str
@@ -19,9 +19,9 @@ def always(instruction: Instruction) -> Reason:
 
 
 def not_single(instruction: Instruction) -> Reason:
-    """For kernels that compute in 32 bits."""
-    wide = next((value for value in (*instruction.operands, *instruction.results) if value.dtype == "f64"), None)
-    return f"it computes in f32, and {wide.name} is f64" if wide else ""
+    """For kernels that read and write f32."""
+    other = next((value for value in (*instruction.operands, *instruction.results) if value.dtype in ("f64", *HALVES)), None)
+    return f"it computes in f32, and {other.name} is {other.dtype}" if other else ""
 
 
 def none(instruction: Instruction) -> int:
@@ -85,6 +85,8 @@ class Target:
     offers: Mapping[str, tuple[Offer, ...]]
     flops: float
     bytes: float
+    math: str = ""
+    """What products are computed in unless the recipe asks for more: tf32. Empty: what their operands are kept in."""
 
     def offered(self, instruction: Instruction) -> list[Offer]:
         """For a fused instruction with a core, offers for the core that also compute what is behind it."""

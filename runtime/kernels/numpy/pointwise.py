@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netcompiler.scalar import Expr, nodes, operands
+from runtime.arrays import rounded
 from runtime.kernels.numpy.frame import Array
 
 
@@ -72,14 +73,7 @@ STORAGE = {"f64": "f8", "f32": "f4", "f16": "f2", "i64": "i8", "i32": "i4", "u32
 
 
 def _stored(a: Array, dtype: str) -> Array:
-    return _bfloat16(a) if dtype == "bf16" else a.astype(STORAGE[dtype])
-
-
-def _bfloat16(a: Array) -> Array:
-    """The upper half of a float32, rounded to the nearest, of two equally near to the even one."""
-    bits = a.astype(np.float32).view(np.uint32)
-    rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) & np.uint32(0xFFFF0000)
-    return np.where(np.isnan(a), np.nan, rounded.view(np.float32))
+    return rounded(a, 16) if dtype == "bf16" else a.astype(STORAGE[dtype])
 
 
 def _sigmoid(a: Array) -> Array:
