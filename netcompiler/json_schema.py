@@ -261,5 +261,5 @@ def _variant() -> Schema:
     return {
         "type": "object",
         "properties": {key: {"$ref": f"#/properties/{key}"} for key in keys},
-        "additionalProperties": {"type": [*_VALUE["type"], "object"]},
+        "additionalProperties": {"type": [*_VALUE["type"], "object", "null"]},
     }

@@ -16,6 +16,7 @@ from netcompiler.values import Misplaced, exact
 
 MERGED = ("vars", "variants", "blocks", "inputs", "outputs", "train", "patch")
 FIXED = ("netc", "vars", "variants", "extends")
+NOTHING = ("null", "~")
 INSTEAD = {"input": "inputs", "inputs": "input", "loss": "outputs", "outputs": "loss"}
 """Keys that say the same thing: one takes the other's place."""
 
@@ -34,12 +35,14 @@ def extend(base: Mapping, tree: Mapping) -> Mapping:
 
 
 def setting(text: str) -> tuple[str, Node, Place]:
-    """`key=value` of --set: the path, the value as YAML, and the place of the path."""
+    """`key=value` of --set: the path, the value as YAML, and the place of the path. With null the key is as if it had not been written."""
     source = Source("--set", text)
     path, equals, value = text.partition("=")
     place = Place(source, 1, 1, 1, len(path) + 1)
-    if not equals or not path or value.strip() in ("", "null", "~"):
+    if not equals or not path or not value.strip():
         raise Misplaced(Mistake("setting", "a setting is key=value", "such as --set classes=10 or --set train.batch=64"), place)
+    if value.strip() in NOTHING:
+        return path, Scalar(Place(source, 1, len(path) + 2, 1, len(text) + 1), None, value.strip()), place
     return path, parse(Source("--set", " " * (len(path) + 1) + value), shown=source), place
 
 
@@ -56,10 +59,9 @@ def override(tree: Mapping, path: str, value: Node, place: Place) -> Mapping:
         raise Misplaced(
             Mistake("unknown-path", f"`{path}` is neither a variable nor the path of a value", did_you_mean(path, known)), place
         )
-    dropped = INSTEAD.get(first) if not rest else None
-    entries = {key: node for key, node in tree.entries.items() if key != dropped}
-    entries[first] = _put(fields_of(Document)[first], entries.get(first), rest, value, place)
-    return Mapping(tree.place, entries, {**tree.keys, first: tree.keys.get(first, place)})
+    node = _put(fields_of(Document)[first], tree.entries.get(first), rest, value, place)
+    dropped = INSTEAD.get(first) if not (rest or _is_null(value)) else None
+    return _with(Mapping(tree.place, {key: each for key, each in tree.entries.items() if key != dropped}, tree.keys), first, node, place)
 
 
 def _same_type(name: str, old: Node, new: Node) -> None:
@@ -134,7 +136,13 @@ def _put_into_model(model: type[Options], node: Node | None, key: str, path: lis
 
 
 def _with(node: Node | None, key: str, value: Node, place: Place) -> Mapping:
-    """A mapping with one entry more, or changed."""
+    """A mapping with one entry more, or changed; null takes it away."""
     entries: dict[str, Any] = {**node.entries, key: value} if isinstance(node, Mapping) else {key: value}
+    if _is_null(value):
+        del entries[key]
     keys = {**node.keys, key: node.keys.get(key, place)} if isinstance(node, Mapping) else {key: place}
     return Mapping(node.place if isinstance(node, Mapping) else place, entries, keys)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

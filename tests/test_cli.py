@@ -173,6 +173,20 @@ def test_settings_change_variables(ask: Ask) -> None:
     assert "linear 3 " in ask("check", "small.yaml", "--set", "classes=3").out
 
 
+def test_null_takes_a_key_away(ask: Ask) -> None:
+    """From the command line and in a variant, as if it had not been written."""
+    spec = "netc: 1\nname: n\ninput: [4]\nlayers: [linear: 3]\nloss: cross_entropy\nvariants: {plain: {train.ema: null}}\n"
+    spec += "train: {batch: 4, ema: 0.9, early_stop: {patience: 3}, optimizer: {sgd: {rate: 0.1, momentum: 0.9}}}\n"
+    whole = ask("expand", "-", stdin=spec).out
+    assert all(word in whole for word in ("ema: 0.9", "patience: 3", "momentum: 0.9"))
+    less = ["--set", "train.early_stop=null", "--set", "train.optimizer.sgd.momentum=~"]
+    expanded = ask("expand", "-:plain", *less, stdin=spec).out
+    assert not any(word in expanded for word in ("ema", "patience", "momentum"))
+    assert "rate: 0.1" in expanded
+    assert "a spec needs `layers`" in ask("check", "-", "--set", "layers=null", stdin=spec).err
+    assert "there is no `erly_stop` here" in ask("check", "-", "--set", "train.erly_stop=null", stdin=spec).err
+
+
 def test_a_budget_is_a_diagnostic(ask: Ask) -> None:
     answer = ask("check", "small.yaml", "--max-params", "100", "--format", "json")
     [found] = json.loads(answer.out)["diagnostics"]

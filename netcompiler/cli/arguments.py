@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
             action="append",
             default=[],
             metavar="KEY=VALUE",
-            help="override a variable or a dotted field, such as classes=10 or train.batch=32; may be given again",
+            help="override a variable or a dotted field, such as classes=10 or train.batch=32; null takes it away; may be given again",
         )
 
     def add_measured(self, targets: Sequence[str]) -> None:
