@@ -70,7 +70,10 @@ RIGHT = [
         "loss": "",
         "outputs": "{a: {loss: l2}, b: {linear: 4, from: x, loss: l1, weight: 0.3, only: train, target: t}, c: Head, d: relu, e: [relu]}",
     },
-    {"vars": "{a: 1, b: [1, [2]], c: text, d: true}", "variants": "{50: {}, small: {a: 2, layers: [relu], train.batch: 3, train.ema: null, loss: l1}}"},
+    {
+        "vars": "{a: 1, b: [1, [2]], c: text, d: true}",
+        "variants": "{50: {}, small: {a: 2, layers: [relu], train.batch: 3, train.ema: null, loss: l1}}",
+    },
     {"blocks": "{A: [relu], B: {args: {x, y: 3, z: $(2 * x), in_all: null}, layers: [relu]}}"},
     {
         "extends": "resnet:50",
