@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from netcompiler.targets.cuda.convolutions import CONVOLUTIONS
 from netcompiler.targets.cuda.forms import FORMS
+from netcompiler.targets.cuda.matmul import MATMUL
 from netcompiler.targets.cuda.sweeps import SWEEPS
 from netcompiler.targets.cuda.windows import WINDOWS
 from netcompiler.targets.target import Offer, Target
@@ -17,5 +18,5 @@ def _joined(*families: Mapping[str, tuple[Offer, ...]]) -> dict[str, tuple[Offer
     return {op: tuple(offer for family in families for offer in family.get(op, ())) for op in ops}
 
 
-CUDA = Target(name="cuda", offers=_joined(CONVOLUTIONS, FORMS, SWEEPS, WINDOWS), flops=60e12, bytes=3e12)
+CUDA = Target(name="cuda", offers=_joined(CONVOLUTIONS, MATMUL, FORMS, SWEEPS, WINDOWS), flops=60e12, bytes=3e12)
 """The speed is that of an H100 in f32."""

@@ -5,14 +5,11 @@ All of its plans that are admitted sum in f32 and in the same order each time; w
 
 from __future__ import annotations
 
-from collections import Counter
+from netcompiler.instructions.op import traffic
+from netcompiler.plan import Instruction
+from netcompiler.targets.cuda.ends import in_two, not_added, not_one_type, terms_of
+from netcompiler.targets.target import Offer, Reason
 
-from netcompiler.instructions.op import flops, traffic
-from netcompiler.plan import Instruction, Value
-from netcompiler.scalar import parts
-from netcompiler.targets.target import Offer, Reason, Work
-
-NUMBERS = ("f32", "f16", "bf16")
 MOST_SIDES = 3
 
 MOST_ROOM, LEAST_ROOM = 2**28, 2**20
@@ -31,11 +28,6 @@ def not_convolved(instruction: Instruction) -> Reason:
     return not_one_type(instruction) or (_left_out(instruction) if instruction.op == "conv_dx" else "")
 
 
-def not_one_type(instruction: Instruction) -> Reason:
-    dtypes = sorted({value.dtype for value in (*instruction.results, *instruction.operands)})
-    return "" if len(dtypes) == 1 and dtypes[0] in NUMBERS else f"numbers of {' and '.join(dtypes)}"
-
-
 def _left_out(instruction: Instruction) -> Reason:
     """A gradient is made where windows look, and in between."""
     y = instruction.operands[0]
@@ -46,40 +38,12 @@ def _left_out(instruction: Instruction) -> Reason:
 
 
 def not_ended(instruction: Instruction) -> Reason:
-    """What cuDNN's fast kernels compute behind a convolution: a bias, beside it a residual, then relu. With tanh there is but a slow one,
-    and for other maps what it would compile on a GPU."""
-    core = instruction.core
-    if core is instruction:
-        return ""
-    outer = instruction.body[-1]
-    if len(outer.results) != 1 or outer.result.dtype != core.result.dtype:
-        return "what comes out is of another type, or more than one value"
-    _, sums = parts(outer.attributes["exprs"][0])
-    if any(term.op != "operand" for term in sums):
-        return "it is no function of a sum"
-    found = Counter(_kind(outer.operands[term.leaf], core.result) for term in sums)
-    if found["itself"] != 1 or found["bias"] != 1 or found["residual"] > 1 or found["other"]:
-        return "it is not the sum of the product, a bias and a residual"
-    return ""
-
-
-def _kind(value: Value, result: Value) -> str:
-    if value == result:
-        return "itself"
-    if value.dtype != result.dtype:
-        return "other"
-    if value.shape == result.shape:
-        return "residual"
-    return "bias" if value.elements == result.shape[-1] else "other"
+    """With tanh there is but a slow kernel of cuDNN's, and for other maps what it would compile on a GPU."""
+    return not_added(instruction) or ("" if instruction.core is instruction or "bias" in terms_of(instruction) else "there is no bias")
 
 
 def not_apart(instruction: Instruction) -> Reason:
     return "nothing stands behind it" if instruction.core is instruction else not_ended(instruction)
-
-
-def _in_two(instruction: Instruction) -> Work:
-    """Results are written, read and written again."""
-    return Work(flops(instruction), traffic(instruction) + 2 * instruction.core.result.bytes)
 
 
 SPEED = 0.6
@@ -88,7 +52,7 @@ SPEED = 0.6
 CONVOLUTIONS = {
     "conv": (
         Offer("conv", "cudnn", not_convolved, room, finishes=True, behind=not_ended, speed=SPEED),
-        Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=_in_two, speed=SPEED),
+        Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=in_two, speed=SPEED),
     ),
     "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, speed=SPEED),),
     "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, speed=SPEED),),

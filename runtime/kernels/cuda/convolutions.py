@@ -13,9 +13,10 @@ from netcompiler.plan import Axis
 from netcompiler.scalar import parts
 from runtime.arrays import Array
 from runtime.kernels.behind import Behind
-from runtime.kernels.cuda import cudnn, pointwise
+from runtime.kernels.cuda import cudnn
 from runtime.kernels.cuda.cudnn import RESULT, End, Plan, Task, channels, tensor
 from runtime.kernels.cuda.driver import Driver
+from runtime.kernels.cuda.following import following
 from runtime.kernels.cuda.steps import Step
 from runtime.kernels.layout import address
 
@@ -93,13 +94,7 @@ def conv_dw_cudnn(
 
 def conv_apart(y: Array, x: Array, w: Array, *, behind: Behind, **how: Any) -> Iterator[Step]:
     yield from conv_cudnn(y, x, w, **how)
-    yield from _map(behind, y)
-
-
-def _map(behind: Behind, y: Array) -> Iterator[Step]:
-    """What stands behind a product, once that lies where the first of the results will."""
-    operands = [y if array is None else array for array in behind.operands]
-    yield from pointwise.map(*behind.results, *operands, exprs=behind.exprs, shape=y.shape, dtype="")
+    yield from following(behind)
 
 
 def _ends(behind: Behind, y: Array) -> tuple[tuple[End, ...], list[Array]]:

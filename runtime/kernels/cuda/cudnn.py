@@ -20,10 +20,6 @@ RESULT = 0
 DTYPES = {"f32": "FLOAT", "f16": "HALF", "bf16": "BFLOAT16"}
 
 
-class Missing(Exception):
-    """cuDNN, or its front end, is not installed."""
-
-
 class Tensor(NamedTuple):
     dims: tuple[int, ...]
     strides: tuple[int, ...]
@@ -171,5 +167,5 @@ def front() -> Any:
 
         cudnn.backend_version()
     except (ImportError, RuntimeError):
-        raise Missing("cuDNN is not installed: pip install 'netc[cuda13]', or 'netc[cuda12]' for an older driver") from None
+        raise library.Missing("cuDNN is not installed: pip install 'netc[cuda13]', or 'netc[cuda12]' for an older driver") from None
     return cudnn

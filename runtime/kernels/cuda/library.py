@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from runtime.kernels import kept
 
@@ -27,8 +27,12 @@ class CompileError(Exception):
     """NVRTC does not take a text: a fault of ours, never of a spec."""
 
 
-class NoCompiler(Exception):
-    """NVRTC is not installed."""
+class Missing(Exception):
+    """A library is not installed."""
+
+
+class NoCompiler(Missing):
+    """NVRTC is not."""
 
 
 def cubin(source: str, architecture: str) -> bytes:
@@ -104,20 +108,27 @@ def _check(status: int) -> None:
 
 @cache
 def _nvrtc() -> Any:
-    """The library of the newest CUDA among the installed packages, else the system's."""
-    for path in _candidates():
-        builtins = sorted(path.parent.glob("libnvrtc-builtins.so*"))
-        for library in (*builtins, path):
-            loaded = ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    return opened("nvrtc") or _missing()
+
+
+def _missing() -> NoReturn:
+    raise NoCompiler("NVRTC is not installed: pip install 'netc[cuda13]', or 'netc[cuda12]' for an older driver")
+
+
+def opened(name: str) -> Any:
+    """One of CUDA's libraries: of the newest CUDA among the installed packages, else the system's; None if there is none."""
+    for path in _installed(name):
+        parts = sorted(path.parent.glob(f"lib{name}-builtins.so*"))
+        *_, loaded = [ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL) for library in (*parts, path)]
         return loaded
     try:
-        return ctypes.CDLL("libnvrtc.so")
+        return ctypes.CDLL(f"lib{name}.so")
     except OSError:
-        raise NoCompiler("NVRTC is not installed: pip install 'netc[cuda13]', or 'netc[cuda12]' for an older driver") from None
+        return None
 
 
-def _candidates() -> list[Path]:
+def _installed(name: str) -> list[Path]:
     spec = find_spec("nvidia")
     homes = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    pattern = "*/bin/**/nvrtc64_*.dll" if sys.platform == "win32" else "*/lib/libnvrtc.so.*"
+    pattern = f"*/bin/**/{name}64_*.dll" if sys.platform == "win32" else f"*/lib/lib{name}.so.*"
     return sorted((path for home in homes for path in home.glob(pattern) if "alt" not in path.name), reverse=True)
