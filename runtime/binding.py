@@ -28,9 +28,9 @@ class Binding:
         self.seed = seed
         self.device = device or device_of(plan.target)
         self.memory = {name: self.device.allocate(max(size, 1)) for name, size in plan.segments.items()}
-        self.states = {name: view(state.value, plan.homes[""][name], self.memory) for name, state in plan.states.items()}
+        self.states = states(plan, self.memory)
         self._start()
-        self.views = {program.name: self._views(program) for program in plan.programs.values()}
+        self.views = {program.name: views(plan, program, self.memory) for program in plan.programs.values()}
         self.poison = poison
         self.calls: dict[str, list[Call]] = {}
 
@@ -56,11 +56,6 @@ class Binding:
             if isinstance(state.start, str):
                 self.device.moved(self.states[name], self.states[state.start])()
 
-    def _views(self, program: Program) -> dict[str, Array]:
-        homes = self.plan.homes[program.name]
-        values = {value.name: value for instruction in program for value in instruction.writes}
-        return {**self.states, **{name: view(value, homes[name], self.memory) for name, value in values.items()}}
-
     def _bound(self, program: Program) -> list[Call]:
         views, homes = self.views[program.name], self.plan.homes[program.name]
         spread = Poison(program, homes, self.memory["arena"], self.device.fill) if self.poison else None
@@ -79,6 +74,17 @@ class Binding:
         homes, views = self.plan.homes[program.name], self.views[program.name]
         moved = [(name, value) for name, value in program.successors.items() if homes.get(value.name) != self.plan.homes[""][name]]
         return [self.device.moved(self.states[name], views[value.name]) for name, value in moved if value.name != name]
+
+
+def states(plan: Plan, memory: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: view(state.value, plan.homes[""][name], memory) for name, state in plan.states.items()}
+
+
+def views(plan: Plan, program: Program, memory: Mapping[str, Array]) -> dict[str, Array]:
+    """All that the instructions of a program read and write."""
+    homes = plan.homes[program.name]
+    values = {value.name: value for instruction in program for value in instruction.writes}
+    return {**states(plan, memory), **{name: view(value, homes[name], memory) for name, value in values.items()}}
 
 
 def view(value: Value, home: Home, memory: Mapping[str, Array]) -> Array:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
+from netcompiler.cli import FAULTY, FINE, Refusal, arguments, kernels, remarks, terminal
 from netcompiler.cli.loading import load
 from netcompiler.cli.tuning import kept
 from netcompiler.compilation import DTYPES, STAGES, Job, stages, uncollected
@@ -24,7 +24,9 @@ from netcompiler.verify import IllegalPlan
 if TYPE_CHECKING:
     from runtime.comparison import Difference
 
-NAMES = ("lower", *(name for name, _ in STAGES))
+NAMES = ("lower", *(name for name, _ in STAGES), kernels.STAGE)
+LAST = NAMES[-2]
+"""The stage of a plan that can be run."""
 BEFORE_REGIONS = NAMES[NAMES.index("fuse") - 1]
 """The last stage in which every instruction is one that has a kernel of its own."""
 
@@ -34,6 +36,8 @@ TOLERANCE = {"f32": 1e-3, "f64": 1e-9, "f16": 5e-2, "bf16": 2e-1}
 
 def main(words: Sequence[str]) -> int:
     args = _parser().parse_args(words)
+    if args.emit and args.stage != kernels.STAGE:
+        raise Refusal(f"--emit goes with --stage {kernels.STAGE}")
     loaded = load(args.spec, args.set)
     if loaded.errors or loaded.graph is None:
         remarks.write(loaded.errors)
@@ -71,9 +75,8 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures at once; default: the spec's own, or 1")
     parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="what is computed in; default: float32")
     parser.add_argument("--target", choices=(AUTO, *TARGETS), default=AUTO, help="what runs it; default: the best for the dtype")
-    parser.add_argument(
-        "--stage", choices=NAMES, default=NAMES[-1], metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {NAMES[-1]}"
-    )
+    parser.add_argument("--stage", choices=NAMES, default=LAST, metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {LAST}")
+    parser.add_argument("--emit", choices=kernels.EMITS, help=f"behind --stage {kernels.STAGE}: their texts, too")
     parser.add_argument("--program", metavar="NAME", help="one of the plan's programs, such as step or infer; default: all")
     parser.add_argument(
         "--why", action="store_true", help="instead of the program: why a rewrite did not fire or a kernel was chosen, line by line"
@@ -92,8 +95,11 @@ def _until(stage: str, job: Job, checked: bool) -> Iterator[tuple[str, Plan]]:
 
 
 def _answer(args: argparse.Namespace, plans: dict[str, Plan], reasons: Sequence[str]) -> None:
-    plan = plans[args.stage]
+    plan = list(plans.values())[-1]
     programs = _programs(plan, args.program)
+    if args.stage == kernels.STAGE:
+        _print(kernels.lines(plan, programs, bool(args.emit)))
+        return
     if args.why:
         _print(reason for reason in reasons if any(reason.startswith(f"{program.name}: ") for program in programs))
     if args.memory:
@@ -112,7 +118,7 @@ def _programs(plan: Plan, name: str | None) -> list[Program]:
 
 def _memory(plan: Plan, programs: Sequence[Program]) -> Iterator[str]:
     if not plan.homes:
-        raise Refusal(f"nothing has an address before {NAMES[-1]}: leave --stage out")
+        raise Refusal(f"nothing has an address before {LAST}: leave --stage out")
     width, style = terminal.width(sys.stdout), terminal.style(sys.stdout)
     yield from segment_table(plan, width, style)
     for program in programs:
