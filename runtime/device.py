@@ -15,6 +15,7 @@ import numpy as np
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array, aligned
+from runtime.environment import available
 
 Call = Callable[[], None]
 Later = Callable[[], list[float]]
@@ -33,6 +34,12 @@ class Slots(Protocol):
 class Device(Protocol):
     behind: int
     """How many steps may be under way while the next one is begun."""
+
+    def free(self) -> int:
+        """Bytes that can still be had."""
+
+    def takes(self, segments: Mapping[str, int]) -> int:
+        """Bytes for a plan with segments of these sizes."""
 
     def allocate(self, size: int) -> Array:
         """Bytes of zero."""
@@ -75,6 +82,12 @@ class Host:
 
     def __init__(self, target: str) -> None:
         self.target = target
+
+    def free(self) -> int:
+        return available()
+
+    def takes(self, segments: Mapping[str, int]) -> int:
+        return sum(segments.values())
 
     def allocate(self, size: int) -> Array:
         return aligned(size)

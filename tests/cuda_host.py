@@ -17,6 +17,7 @@ import numpy as np
 from compiled import Room, Types, spaced
 
 from runtime.arrays import Array, aligned
+from runtime.environment import available
 from runtime.kernels import cuda
 from runtime.kernels.cpu.machine import loaded
 from runtime.kernels.cuda import library
@@ -31,6 +32,9 @@ class HostDriver:
 
     def __init__(self) -> None:
         self.handles: dict[Any, Any] = {}
+
+    def free(self) -> int:
+        return available()
 
     def allocate(self, size: int) -> Array:
         return aligned(size, 256)

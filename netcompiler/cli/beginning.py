@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netcompiler.cli import version
+from netcompiler.cli import room, version
 from netcompiler.cli.opening import Opened, check_runnable, opened_on, settings_of
 from netcompiler.cli.target import begun, of
 from netcompiler.cli.tuning import kept, tuned
@@ -54,6 +54,7 @@ def ready(args: argparse.Namespace) -> Ready:
     target, why = of(args.target)
     known = kept(target)
     plan = opened.plan(target, known)
+    room.check(opened, plan)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     plan, facts, timed = tuned(opened, plan, known, not args.no_tune)
     keeping = with_options(Keeping(), args)

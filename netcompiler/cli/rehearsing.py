@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netcompiler.cli import FAULTY, FINE
+from netcompiler.cli import FAULTY, FINE, room
 from netcompiler.cli.beginning import heading_of, old_weights, opened_by
 from netcompiler.cli.opening import check_runnable
-from netcompiler.cli.target import begun, chosen
+from netcompiler.cli.target import GPU, begun, chosen
 from netcompiler.cli.tuning import kept
 from netcompiler.report.figures import size
 
@@ -37,6 +37,7 @@ def rehearse(args: argparse.Namespace) -> int:
     check_runnable(opened.recipe)
     target = chosen(args.target)
     plan = opened.plan(target, kept(target))
+    room.check(opened, plan)
     free, before = available(), resident()
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     rows = [("memory", _memory(plan, resident() - before, free)), ("disk", _disk(plan, args))]
@@ -70,11 +71,13 @@ def _bytes(segments: Mapping[str, int], names: tuple[str, ...]) -> int:
 
 
 def _all(plan: Plan) -> int:
-    return sum(plan.segments.values()) + COPIES * _state(plan)
+    """Of this machine's own memory."""
+    return (0 if plan.target == GPU else sum(plan.segments.values())) + COPIES * _state(plan)
 
 
 def _memory(plan: Plan, data: int, free: int) -> str:
-    parts = [("the plan", sum(plan.segments.values())), ("data", data), ("saving a state", COPIES * _state(plan))]
+    where = "the plan, on the GPU" if plan.target == GPU else "the plan"
+    parts = [(where, sum(plan.segments.values())), ("data", data), ("saving a state", COPIES * _state(plan))]
     return ", ".join(f"{size(max(0, count))} for {name}" for name, count in parts) + f"; {size(free)} are free"
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netcompiler.cli import Refusal
+from netcompiler.cli import Refusal, room
 from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
 from netcompiler.cli.target import begun, trained_on
@@ -35,6 +35,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
     facts = from_plain(saved.record["facts"]) if saved else run.facts()
     plan = opened.plan(trained_on(summary), facts)
+    room.check(opened, plan)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
     session = begun(plan, opened.recipe.seed)

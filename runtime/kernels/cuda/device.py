@@ -13,7 +13,7 @@ from runtime.device import Call, Later, Slots
 from runtime.kernels import cuda
 from runtime.kernels.cuda.driver import MAIN, Driver
 from runtime.kernels.cuda.figures import Figures
-from runtime.kernels.cuda.inputs import Inputs
+from runtime.kernels.cuda.inputs import SLOTS, Inputs
 from runtime.kernels.cuda.small import number, pause
 from runtime.kernels.cuda.steps import Copy, Launch, Step
 from runtime.kernels.layout import address
@@ -43,6 +43,13 @@ class Gpu:
         self.driver = driver
         self.graphs = graphs
         self.told = Figures(driver)
+
+    def free(self) -> int:
+        return self.driver.free()
+
+    def takes(self, segments: Mapping[str, int]) -> int:
+        """Inputs also lie in the slots that they come by."""
+        return sum(segments.values()) + SLOTS * segments.get("inputs", 0)
 
     def allocate(self, size: int) -> Array:
         return self.driver.allocate(size)

@@ -23,6 +23,9 @@ class OutOfMemory(Exception):
 
 
 class Driver(Protocol):
+    def free(self) -> int:
+        """Bytes that can still be allocated."""
+
     def allocate(self, size: int) -> Array:
         """Bytes of zero at a multiple of 256, as long as the array lives."""
 

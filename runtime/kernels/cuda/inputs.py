@@ -8,6 +8,8 @@ from typing import Any
 from runtime.arrays import Array
 from runtime.kernels.cuda.driver import COPIES, MAIN, Driver
 
+SLOTS = 2
+
 
 @dataclass
 class _Slot:
@@ -24,7 +26,7 @@ class Inputs:
 
     def __init__(self, driver: Driver, inputs: Array) -> None:
         self.driver, self.inputs = driver, inputs
-        self.slots = [_Slot(driver.staging(inputs.nbytes), driver.allocate(inputs.nbytes)) for _ in range(2)]
+        self.slots = [_Slot(driver.staging(inputs.nbytes), driver.allocate(inputs.nbytes)) for _ in range(SLOTS)]
         driver.wait()  # memory is cleared in another stream than it is written in
 
     def begin(self) -> Array:
