@@ -24,9 +24,8 @@ from netcompiler.verify import IllegalPlan
 if TYPE_CHECKING:
     from runtime.comparison import Difference
 
-NAMES = ("lower", *(name for name, _ in STAGES), kernels.STAGE)
-LAST = NAMES[-2]
-"""The stage of a plan that can be run."""
+NAMES = ("lower", *(name for name, _ in STAGES))
+SHOWN = (*NAMES, kernels.STAGE)
 BEFORE_REGIONS = NAMES[NAMES.index("fuse") - 1]
 """The last stage in which every instruction is one that has a kernel of its own."""
 
@@ -75,7 +74,9 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--batch", type=arguments.count, metavar="N", help="pictures at once; default: the spec's own, or 1")
     parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="what is computed in; default: float32")
     parser.add_argument("--target", choices=(AUTO, *TARGETS), default=AUTO, help="what runs it; default: the best for the dtype")
-    parser.add_argument("--stage", choices=NAMES, default=LAST, metavar="NAME", help=f"one of {', '.join(NAMES)}; default: {LAST}")
+    parser.add_argument(
+        "--stage", choices=SHOWN, default=NAMES[-1], metavar="NAME", help=f"one of {', '.join(SHOWN)}; default: {NAMES[-1]}"
+    )
     parser.add_argument("--emit", choices=kernels.EMITS, help=f"behind --stage {kernels.STAGE}: their texts, too")
     parser.add_argument("--program", metavar="NAME", help="one of the plan's programs, such as step or infer; default: all")
     parser.add_argument(
@@ -118,7 +119,7 @@ def _programs(plan: Plan, name: str | None) -> list[Program]:
 
 def _memory(plan: Plan, programs: Sequence[Program]) -> Iterator[str]:
     if not plan.homes:
-        raise Refusal(f"nothing has an address before {LAST}: leave --stage out")
+        raise Refusal(f"nothing has an address before {NAMES[-1]}: leave --stage out")
     width, style = terminal.width(sys.stdout), terminal.style(sys.stdout)
     yield from segment_table(plan, width, style)
     for program in programs:
