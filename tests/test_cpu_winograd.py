@@ -12,8 +12,8 @@ import pytest
 
 from netcompiler.plan import Axis, Instruction, Value
 from netcompiler.scalar import compare, operand, relu, wrap
-from netcompiler.targets.convolutions import not_for_winograd
-from netcompiler.targets.packing import WINOGRAD4, WINOGRAD4_DX, Packing
+from netcompiler.targets.convolutions import not_five, not_three
+from netcompiler.targets.packing import WINOGRAD2, WINOGRAD2_DX, WINOGRAD4, WINOGRAD4_DX, Packing
 from runtime.arrays import aligned
 from runtime.kernels.behind import Behind
 from runtime.kernels.cpu import KERNELS
@@ -39,11 +39,11 @@ SHAPES = {
     "more filters than caches hold": (1, (4, 4), 272, 260, (1, 1, 1, 1)),
     "many channels": (1, (8, 8), 300, 130, (1, 1, 1, 1)),
 }
-"""Pictures, their size, channels, filters, and padding: above, below, left, right."""
+"""Pictures, their size, channels, filters, and padding: above, below, left, right; with 5 taps one more."""
 
 
-OPS = ("conv", "conv_dx", "conv_dw")
-FORMS = {"conv": WINOGRAD4, "conv_dx": WINOGRAD4_DX}
+OPS = ("conv_winograd4", "conv_dx_winograd4", "conv_dw_winograd4", "conv_winograd2", "conv_dx_winograd2", "conv_dw_winograd2")
+FORMS = {"conv_winograd4": WINOGRAD4, "conv_dx_winograd4": WINOGRAD4_DX, "conv_winograd2": WINOGRAD2, "conv_dx_winograd2": WINOGRAD2_DX}
 
 
 class Case(NamedTuple):
@@ -53,14 +53,14 @@ class Case(NamedTuple):
 
     def oracle(self, op: str) -> Array:
         result = np.empty(self.result)
-        ORACLE[op](result, *(x.astype(np.float64) for x in self.operands), **self.attributes)
+        ORACLE[op.rpartition("_")[0]](result, *(x.astype(np.float64) for x in self.operands), **self.attributes)
         return result
 
     def run(self, op: str, threads: int = 1, **more: Any) -> Array:
         """The result, which is NaN before, with NaN between its pixels."""
         result = apart(np.full(self.result, np.nan, np.float32))
         packed = {"packed": pack(FORMS[op], self.operands[1])} if op in FORMS else {}
-        run(f"{op}_winograd4", threads, result, *self.operands, **self.attributes, **packed, **more)
+        run(op, threads, result, *self.operands, **self.attributes, **packed, **more)
         assert np.isnan(result.base[..., result.shape[-1] :]).all()
         return result
 
@@ -79,11 +79,14 @@ def pack(form: Packing, w: Array) -> Array:
 
 
 def case(op: str, shape: str) -> Case:
-    n, size, c, k, (above, below, left, right) = SHAPES[shape]
-    window = (Axis(3, 1, above, below), Axis(3, 1, left, right))
-    x, w, y = ((n, *size, c), (k, 3, 3, c), (n, *sizes(window, size), k))
-    result, *operands = {"conv": (y, x, w), "conv_dx": (x, y, w), "conv_dw": (w, x, y)}[op]
-    attributes = {"window": window, "groups": 1, **({"size": size} if op == "conv_dx" else {})}
+    n, size, c, k, padding = SHAPES[shape]
+    plain, _, algorithm = op.rpartition("_")
+    taps, more = (3, 0) if algorithm == "winograd4" else (5, 1)
+    above, below, left, right = (pad + more for pad in padding)
+    window = (Axis(taps, 1, above, below), Axis(taps, 1, left, right))
+    x, w, y = ((n, *size, c), (k, taps, taps, c), (n, *sizes(window, size), k))
+    result, *operands = {"conv": (y, x, w), "conv_dx": (x, y, w), "conv_dw": (w, x, y)}[plain]
+    attributes = {"window": window, "groups": 1, **({"size": size} if plain == "conv_dx" else {})}
     first, second = (apart(normal(*one, seed=i, dtype=np.float32)) for i, one in enumerate(operands))
     return Case(result, (first, second), attributes)
 
@@ -204,6 +207,7 @@ def test_an_offer_says_what_it_cannot_run(changed: dict[str, Any], reason: str) 
     x, w = Value("%x", row["dtype"], (2, 12, 12, 64)), Value("%w", row["dtype"], (row["filters"], 3, 3, 64))
     y = Value("%y", row["dtype"], (2, 12, 12, row["filters"]))
     conv = Instruction((y,), "conv", (x, w), {"window": row["window"], "groups": row["groups"]})
-    refusal = not_for_winograd(conv)
+    refusal = not_three(conv)
     assert reason in refusal
     assert bool(reason) == bool(refusal)
+    assert not_five(conv)

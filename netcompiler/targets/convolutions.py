@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from netcompiler.plan import Instruction
 from netcompiler.targets.costs import by_bands, by_outer_bands, by_outer_rows, by_outer_tiles, by_rows, by_tiles
-from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX
+from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD2, WINOGRAD2_DX, WINOGRAD4, WINOGRAD4_DX
 from netcompiler.targets.target import Offer, Reason, not_single
 
 PAYS = 8
 """Channels from which on Winograd's transforms may cost less than they save: fewer leave most of a vector idle."""
 
 
-def not_for_winograd(instruction: Instruction) -> Reason:
+def not_three(instruction: Instruction) -> Reason:
+    return _not_for_winograd(instruction, 3)
+
+
+def not_five(instruction: Instruction) -> Reason:
+    return _not_for_winograd(instruction, 5)
+
+
+def _not_for_winograd(instruction: Instruction, taps: int) -> Reason:
     window = instruction.attributes["window"]
-    if len(window) != 2 or any(axis[:2] != (3, 1) or axis.dilation != 1 for axis in window):
-        return "the window is not 3x3 with stride 1"
-    if any(not 0 <= pad <= 2 for axis in window for pad in (axis.low, axis.high)):
-        return "the padding is not 0, 1 or 2"
+    if len(window) != 2 or any(axis[:2] != (taps, 1) or axis.dilation != 1 for axis in window):
+        return f"the window is not {taps}x{taps} with stride 1"
+    if any(not 0 <= pad < taps for axis in window for pad in (axis.low, axis.high)):
+        return f"the padding is not 0 to {taps - 1}"
     if instruction.attributes["groups"] != 1:
         return "channels are in groups"
     channels = min(instruction.operands[0].shape[-1], instruction.operands[1].shape[-1], instruction.result.shape[-1])
@@ -63,19 +71,22 @@ CONVOLUTIONS = {
         DEPTHWISE["conv"],
         Offer("conv", "product", not_shared, packs=CONV, finishes=True, work=by_rows, speed=NEAR),
         Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, work=by_bands, speed=NEAR),
-        Offer("conv", "winograd4", not_for_winograd, packs=WINOGRAD4, finishes=True, work=by_tiles, speed=NEAR, exact=False),
+        Offer("conv", "winograd4", not_three, packs=WINOGRAD4, finishes=True, work=by_tiles, speed=NEAR, exact=False),
+        Offer("conv", "winograd2", not_five, packs=WINOGRAD2, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dx": (
         DEPTHWISE["conv_dx"],
         Offer("conv_dx", "product", not_shared, packs=CONV_DX, finishes=True, work=by_rows, speed=NEAR),
         Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, work=by_bands, speed=NEAR),
-        Offer("conv_dx", "winograd4", not_for_winograd, packs=WINOGRAD4_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
+        Offer("conv_dx", "winograd4", not_three, packs=WINOGRAD4_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
+        Offer("conv_dx", "winograd2", not_five, packs=WINOGRAD2_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dw": (
         DEPTHWISE["conv_dw"],
         Offer("conv_dw", "product", not_shared, work=by_outer_rows, speed=NEAR),
         Offer("conv_dw", "bands", not_in_bands, work=by_outer_bands, speed=0.75),
-        Offer("conv_dw", "winograd4", not_for_winograd, work=by_outer_tiles, speed=NEAR, exact=False),
+        Offer("conv_dw", "winograd4", not_three, work=by_outer_tiles, speed=NEAR, exact=False),
+        Offer("conv_dw", "winograd2", not_five, work=by_outer_tiles, speed=NEAR, exact=False),
     ),
     "matmul": (Offer("matmul", refuses=not_read_along, speed=0.7),),
 }

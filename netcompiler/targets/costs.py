@@ -16,8 +16,8 @@ VECTOR = 16
 """Channels of a vector."""
 ROWS = 14
 """Pixels of a register block."""
-SIDE, POINTS = 4, 36
-"""Of a tile of Winograd's: pixels of its side, and the points where it is multiplied."""
+REACH, POINTS = 6, 36
+"""Of a tile of Winograd's: pixels that it reads along an axis, and the points where it is multiplied."""
 TRANSFORM, FILTER = 600, 400
 """Operations that a transform of a channel of a tile takes the time of, and that of a filter's gradient."""
 
@@ -41,7 +41,7 @@ class Sizes(NamedTuple):
     def tiles(self) -> int:
         """Of the picture that comes out, or in conv_dw of y."""
         n, *sides, _ = self.y.shape
-        return n * prod(-(-side // SIDE) for side in sides)
+        return n * prod(-(-side // (REACH - axis.kernel + 1)) for side, axis in zip(sides, self.window, strict=True))
 
 
 def sizes(instruction: Instruction) -> Sizes:

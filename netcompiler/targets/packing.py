@@ -45,9 +45,12 @@ WINOGRAD4 = Packing("winograd4", lambda w, groups: 36 * _panels(w.shape[0]) * w.
 WINOGRAD4_DX = Packing("winograd4_dx", lambda w, groups: 36 * _panels(w.shape[-1]) * w.shape[0])
 """[point, panel, k, PANEL of c], the last tap first"""
 
+WINOGRAD2, WINOGRAD2_DX = (Packing(form, of.elements) for form, of in (("winograd2", WINOGRAD4), ("winograd2_dx", WINOGRAD4_DX)))
+"""The same of 5x5 filters."""
+
 
 def _only(form: str) -> Callable[[Instruction], str]:
     return lambda instruction: "" if instruction.attributes["form"] == form else "it is another form"
 
 
-FORMS = {packing.form: _only(packing.form) for packing in (CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX)}
+FORMS = {packing.form: _only(packing.form) for packing in (CONV, CONV_DX, WINOGRAD4, WINOGRAD4_DX, WINOGRAD2, WINOGRAD2_DX)}

@@ -17,19 +17,35 @@ FAR = 8 << 20
 
 
 def pack_winograd4(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
+    yield _packed(p, w, 3)
+
+
+def pack_winograd2(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
+    yield _packed(p, w, 5)
+
+
+def pack_winograd4_dx(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
+    yield _packed_turned(p, w, 3)
+
+
+def pack_winograd2_dx(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
+    yield _packed_turned(p, w, 5)
+
+
+def _packed(p: Array, w: Array, taps: int) -> Step:
     """p[point, panel, c, j] of filter panel * PANEL + j"""
     k, c = len(w), w.shape[-1]
     panels, lines = -(-k // PANEL), -(-c // LANES)
     args = (p.ctypes.data, panels * c * PANEL * 4, c, w.ctypes.data, *w.strides[:3:2], k, _far(p))
-    yield Step((_pack,), args, panels * lines, 64, 9 * LANES * LANES * 4)
+    return Step((_pack, taps), args, panels * lines, 64, taps * taps * LANES * LANES * 4)
 
 
-def pack_winograd4_dx(p: Array, w: Array, *, form: str, groups: int, elements: int) -> Iterator[Step]:
+def _packed_turned(p: Array, w: Array, taps: int) -> Step:
     """p[point, panel, k, j] of channel panel * PANEL + j, the last tap first"""
     k, c = len(w), w.shape[-1]
     panels = -(-c // PANEL)
     args = (p.ctypes.data, panels * k * PANEL * 4, k, w.ctypes.data, *w.strides[:3:2], c, _far(p))
-    yield Step((_pack_turned,), args, panels * k, 64)
+    return Step((_pack_turned, taps), args, panels * k, 64)
 
 
 def _far(p: Array) -> bool:
@@ -37,7 +53,7 @@ def _far(p: Array) -> bool:
     return p.nbytes > FAR and p.ctypes.data % (LANES * 4) == 0
 
 
-def _pack(code: Code) -> None:
+def _pack(code: Code, side: int) -> None:
     """An item is a panel and LANES channels. Filters lie apart in w: they are transposed to vectors before the transform, which
     makes four times as many of them."""
     u, plane, channels, w, apart, tap, filters, far = map(code.arg, range(8))
@@ -47,7 +63,7 @@ def _pack(code: Code) -> None:
         left = code.sub(channels, first)
         with code.loop(0, PANEL, LANES) as j:
             k = code.add(code.mul(panel, PANEL), j)
-            with code.loop(0, 9) as t:
+            with code.loop(0, side * side) as t:
                 source = code.total(w, code.mul(k, apart), code.mul(t, tap), code.mul(first, 4))
                 rows = []
                 for row in range(LANES):
@@ -58,12 +74,13 @@ def _pack(code: Code) -> None:
                 for column, vector in enumerate(transposed(code, rows)):
                     code.store(vector, code.at(code.scratch, code.add(code.mul(t, LANES * LANES), column * LANES)))
             with code.loop(0, code.min(left, LANES)) as c:
-                taps = [code.load(code.at(code.scratch, code.add(code.mul(c, LANES), t * LANES * LANES)), lanes=LANES) for t in range(9)]
+                here = code.at(code.scratch, code.mul(c, LANES))
+                taps = [code.load(code.at(here, t * LANES * LANES), lanes=LANES) for t in range(side * side)]
                 line = code.total(code.mul(panel, channels), first, c)
-                _store_points(code, taps, code.at(u, code.add(code.mul(line, PANEL), j)), plane, far)
+                _store_points(code, side, taps, code.at(u, code.add(code.mul(line, PANEL), j)), plane, far)
 
 
-def _pack_turned(code: Code) -> None:
+def _pack_turned(code: Code, side: int) -> None:
     """An item is a panel and a filter: its channels are side by side already."""
     u, plane, filters, w, apart, tap, channels, far = map(code.arg, range(8))
     with code.loop(code.lo, code.hi) as item:
@@ -72,13 +89,13 @@ def _pack_turned(code: Code) -> None:
             c = code.add(code.mul(panel, PANEL), j)
             mask = code.mask(code.sub(channels, c), LANES)
             source = code.total(w, code.mul(k, apart), code.mul(c, 4))
-            taps = [code.load_masked(code.add(source, code.mul(tap, t)), mask) for t in reversed(range(9))]
-            _store_points(code, taps, code.at(u, code.add(code.mul(item, PANEL), j)), plane, far)
+            taps = [code.load_masked(code.add(source, code.mul(tap, t)), mask) for t in reversed(range(side * side))]
+            _store_points(code, side, taps, code.at(u, code.add(code.mul(item, PANEL), j)), plane, far)
 
 
-def _store_points(code: Code, taps: Sequence[Any], address: Number, plane: Number, far: Number) -> None:
-    """G w G' of nine vectors, one to each plane."""
-    columns = [weights(code, taps[j::3]) for j in range(3)]
+def _store_points(code: Code, side: int, taps: Sequence[Any], address: Number, plane: Number, far: Number) -> None:
+    """G w G' of side * side vectors, one to each plane."""
+    columns = [weights(code, taps[j::side]) for j in range(side)]
     points = [vector for row in zip(*columns, strict=True) for vector in weights(code, row)]
     for truth, store in ((1, code.store_past), (0, code.store)):
         with code.when(code.compare("==", far, truth)):

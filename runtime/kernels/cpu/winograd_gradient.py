@@ -1,4 +1,4 @@
-"""The gradient of 3x3 filters by Winograd: sums over tiles of (A dy A')(B' x B) point by point, then dw = G' sums G.
+"""The gradient of filters by Winograd: sums over tiles of (A dy A')(B' x B) point by point, then dw = G' sums G.
 
 The work is cut by groups of filters and channels, whose sums stay in the cache, and by shares of the tiles where groups are few;
 what is summed together depends on shapes alone. The transforms are made again in each group, at a few hundredths of its products.
@@ -20,7 +20,6 @@ from runtime.kernels.cpu.winograd_tiles import (
     PARTS,
     POINTS,
     REACH,
-    SIDE,
     Channels,
     Grid,
     Picture,
@@ -28,8 +27,10 @@ from runtime.kernels.cpu.winograd_tiles import (
     Tiles,
     addresses,
     height,
+    is_ragged,
     points_of,
     records,
+    side_of,
     spread,
     transform,
 )
@@ -74,7 +75,8 @@ class Filters(NamedTuple):
 
 
 def gradient(w: Array, x: Array, y: Array, low: tuple[int, int]) -> Iterator[Step]:
-    grid = Grid.over(y, *low)
+    taps = w.shape[1]
+    grid = Grid.over(y, *low, taps)
     k, c = y.shape[-1], x.shape[-1]
     k_span, c_span, shares, block = cut(grid.tiles, k, c)
     rows = height(k_span)
@@ -90,9 +92,9 @@ def gradient(w: Array, x: Array, y: Array, low: tuple[int, int]) -> Iterator[Ste
         held.ctypes.data if held is not None else 0, group * groups[0] * groups[1], shares, group, spread(plane), pitches[0] // BLOCK
     )
     args = (*Picture.of(x), *Picture.of(y), *grid, *work, *sums, w.ctypes.data, *w.strides[:3:2])
-    scratch = 2 * REACH * (v_plane + d_plane) + (POINTS + SIDE * SIDE) * block * 8 + (0 if shares > 1 else group)
-    structure = rows, c % LANES != 0
-    yield Step((_gradient, *structure, k % LANES != 0, shares == 1), args, shares * groups[0] * groups[1], 64, scratch, (held, zero))
+    scratch = 2 * REACH * (v_plane + d_plane) + (POINTS + grid.side**2) * block * 8 + (0 if shares > 1 else group)
+    structure = taps, rows, is_ragged(x, taps)
+    yield Step((_gradient, *structure, is_ragged(y, taps), shares == 1), args, shares * groups[0] * groups[1], 64, scratch, (held, zero))
     if shares > 1:
         yield Step((_gathered, *structure), args, k, 16, 0, (held,))
 
@@ -115,13 +117,14 @@ def whole(n: int, of: int) -> int:
     return -(-n // of) * of
 
 
-def _gradient(code: Code, rows: int, ragged: bool, gaps: bool, alone: bool) -> None:
+def _gradient(code: Code, taps: int, rows: int, ragged: bool, gaps: bool, alone: bool) -> None:
+    side = side_of(taps)
     x, y, grid, work, sums, w = records(code, Picture, Picture, Grid, Work, Sums, Filters)
     v = Planes(code.scratch, work.v_plane, code.mul(sums.panels, BLOCK))
     d = Planes(v.behind(code, 2 * REACH), work.d_plane, rounded(code, work.k, LANES))
     x_table = d.behind(code, 2 * REACH)
     y_table = code.at(x_table, code.mul(work.block, POINTS), "i64")
-    behind = code.at(y_table, code.mul(work.block, SIDE * SIDE), "i64")
+    behind = code.at(y_table, code.mul(work.block, side * side), "i64")
     groups = code.mul(work.k_groups, work.c_groups)
     with code.loop(code.lo, code.hi) as item:
         share, group = code.div(item, groups), code.rem(item, groups)
@@ -133,17 +136,17 @@ def _gradient(code: Code, rows: int, ragged: bool, gaps: bool, alone: bool) -> N
         with code.loop(begin, end, work.block) as first:
             tiles = Tiles(first, code.min(work.block, code.sub(end, first)))
             addresses(code, x, grid, tiles, REACH, work.zeros, x_table)
-            addresses(code, y, grid, tiles, SIDE, work.zeros, y_table)
+            addresses(code, y, grid, tiles, side, work.zeros, y_table)
             with code.loop(0, PARTS) as part:
                 for p in range(PARTS):
                     with code.when(code.compare("==", part, p)):
                         transform(code, x_table, Channels(c, channels, ragged), tiles.count, v, REACH, data, p)
-                        transform(code, y_table, Channels(k, filters, gaps), tiles.count, d, SIDE, gradients, p)
+                        transform(code, y_table, Channels(k, filters, gaps), tiles.count, d, side, gradients, p)
                 _products(code, rows, part, tiles.count, filters, code.compare("==", first, begin), v, d, own)
         if alone:
             target = code.total(w.address, code.mul(k, w.filter), code.mul(c, 4))
             with code.loop(0, filters) as i:
-                _finish(code, rows, ragged, i, channels, own, 1, w._replace(address=code.add(target, code.mul(i, w.filter))))
+                _finish(code, taps, rows, ragged, i, channels, own, 1, w._replace(address=code.add(target, code.mul(i, w.filter))))
 
 
 def _products(code: Code, rows: int, part: Number, count: Number, filters: Number, new: Any, v: Planes, d: Planes, sums: Sums) -> None:
@@ -162,7 +165,7 @@ def _products(code: Code, rows: int, part: Number, count: Number, filters: Numbe
             code.store(value, code.at(target, i * LANES))
 
 
-def _gathered(code: Code, rows: int, ragged: bool) -> None:
+def _gathered(code: Code, taps: int, rows: int, ragged: bool) -> None:
     """The shares of a filter's sums, one after the other."""
     x, _, _, work, sums, w = records(code, Picture, Picture, Grid, Work, Sums, Filters)
     with code.loop(code.lo, code.hi) as k, code.loop(0, work.c_groups) as c:
@@ -171,10 +174,10 @@ def _gathered(code: Code, rows: int, ragged: bool) -> None:
         begin = code.mul(c, work.c)
         channels = code.min(work.c, code.sub(x.channels, begin))
         target = code.total(w.address, code.mul(k, w.filter), code.mul(begin, 4))
-        _finish(code, rows, ragged, code.rem(k, work.k), channels, own, sums.shares, w._replace(address=target))
+        _finish(code, taps, rows, ragged, code.rem(k, work.k), channels, own, sums.shares, w._replace(address=target))
 
 
-def _finish(code: Code, rows: int, ragged: bool, k: Number, channels: Number, sums: Sums, shares: Number, w: Filters) -> None:
+def _finish(code: Code, side: int, rows: int, ragged: bool, k: Number, channels: Number, sums: Sums, shares: Number, w: Filters) -> None:
     """dw = G' sums G of one filter."""
     with code.loop(0, channels, LANES) as c:
         place = code.at(sums.at(code, rows, 0, k, code.div(c, BLOCK)), code.rem(c, BLOCK))
@@ -184,8 +187,8 @@ def _finish(code: Code, rows: int, ragged: bool, k: Number, channels: Number, su
                 share = code.add(place, code.mul(carried.i, sums.share))
                 points = [code.load(code.add(share, code.mul(sums.plane, i * REACH + j)), lanes=LANES) for i in range(REACH)]
                 carried.next = [code.fadd(old, new) for old, new in zip(carried.values, points, strict=True)]
-            columns.append(weights_gradient(code, carried.result))
-        taps = [tap for row in zip(*columns, strict=True) for tap in weights_gradient(code, row)]
+            columns.append(weights_gradient(code, carried.result, side))
+        taps = [tap for row in zip(*columns, strict=True) for tap in weights_gradient(code, row, side)]
         for t, tap in enumerate(taps):
             address = code.at(code.add(w.address, code.mul(w.tap, t)), c)
             if ragged:

@@ -19,7 +19,6 @@ from runtime.kernels.cpu.winograd_tiles import (
     PARTS,
     POINTS,
     REACH,
-    SIDE,
     Channels,
     Grid,
     Picture,
@@ -27,6 +26,7 @@ from runtime.kernels.cpu.winograd_tiles import (
     Tiles,
     addresses,
     height,
+    is_ragged,
     points_of,
     records,
     spread,
@@ -53,21 +53,21 @@ class Work(NamedTuple):
     tile: Number
 
 
-def convolution(x: Array, packed: Array, low: Sequence[int], behind: Behind) -> Step:
-    """`low` zeros before rows and columns; the other padding is where the results end."""
+def convolution(x: Array, packed: Array, low: Sequence[int], taps: int, behind: Behind) -> Step:
+    """With `taps` by `taps` of them, and `low` zeros before rows and columns; the other padding is where the results end."""
     finishing = Finishing(behind)
     y = finishing.cells[0]
     top, left = low
-    grid = Grid.over(y, top, left)
+    grid = Grid.over(y, top, left, taps)
     panels = -(-y.shape[-1] // PANEL)
     block, rows, blocks, groups = cut(grid.tiles, panels, packed.nbytes)
     v_pitch, m_pitch = -(-x.shape[-1] // LANES) * LANES, -(-panels // groups) * PANEL
     v_plane, m_plane, tile = (spread(n * 4) for n in (block * v_pitch, block * m_pitch, m_pitch))
     zero = np.zeros(v_pitch, np.float32)
     work = Work(packed.ctypes.data, zero.ctypes.data, panels, block, groups, v_pitch, v_plane, m_pitch, m_plane, tile)
-    kernel = (_convolution, rows, x.shape[-1] % LANES != 0, y.shape[-1] % LANES != 0, finishing.structure)
+    kernel = (_convolution, grid.side, rows, is_ragged(x, taps), is_ragged(y, taps), finishing.structure)
     cells = [n for cell in finishing.cells for n in Picture.of(cell)]
-    scratch = 2 * REACH * v_plane + POINTS * (m_plane + block * 8) + SIDE * SIDE * tile
+    scratch = 2 * REACH * v_plane + POINTS * (m_plane + block * 8) + grid.side**2 * tile
     return Step(kernel, (*Picture.of(x), *grid, *work, *cells, *finishing.numbers), blocks * groups, 64, scratch, (zero,))
 
 
@@ -87,14 +87,14 @@ def cut(tiles: int, panels: int, filters: int) -> tuple[int, int, int, int]:
     return block, rows, -(-tiles // block), -(-panels // -(-panels // groups))
 
 
-def _convolution(code: Code, rows: int, gaps: bool, ragged: bool, finish: Finish) -> None:
+def _convolution(code: Code, side: int, rows: int, gaps: bool, ragged: bool, finish: Finish) -> None:
     kinds: list[Any] = [Picture, Grid, Work, *(Picture for _ in finish.cells)]
     x, grid, work, *cells = records(code, *kinds)
     writer = Writer(code, finish, sum(len(kind._fields) for kind in kinds))
     v = Planes(code.scratch, work.v_plane, work.v_pitch)
     m = Planes(v.behind(code, 2 * REACH), work.m_plane, work.m_pitch)
     tile = Planes(m.behind(code, POINTS), work.tile, 0)
-    table = tile.behind(code, SIDE * SIDE)
+    table = tile.behind(code, side * side)
     with code.loop(code.lo, code.hi) as item:
         first = code.mul(code.div(item, work.groups), work.block)
         begin = code.mul(code.rem(item, work.groups), work.m_pitch)
@@ -106,7 +106,7 @@ def _convolution(code: Code, rows: int, gaps: bool, ragged: bool, finish: Finish
                 with code.when(code.compare("==", part, p)):
                     transform(code, table, Channels(0, x.channels, gaps), tiles.count, v, REACH, data, p)
             _products(code, work, x.channels, group, tiles.count, rows, part, v, m)
-        _results(code, grid, tiles, m, tile, _Writing(writer, cells, group))
+        _results(code, side, grid, tiles, m, tile, _Writing(writer, cells, group))
 
 
 def _products(
@@ -135,7 +135,7 @@ class _Writing(NamedTuple):
     group: Channels
 
 
-def _results(code: Code, grid: Grid, tiles: Tiles, m: Planes, tile: Planes, writing: _Writing) -> None:
+def _results(code: Code, side: int, grid: Grid, tiles: Tiles, m: Planes, tile: Planes, writing: _Writing) -> None:
     """y = A' M A of a block, each tile by way of a copy: the map behind it is code that stands but once."""
     y = writing.cells[0]
     with code.loop(0, tiles.count) as t:
@@ -143,14 +143,14 @@ def _results(code: Code, grid: Grid, tiles: Tiles, m: Planes, tile: Planes, writ
             columns = []
             for j in range(REACH):
                 points = [code.load(m.at(code, i * REACH + j, t, c), lanes=LANES) for i in range(REACH)]
-                columns.append(results(code, points))
-            vectors = [vector for row in zip(*columns, strict=True) for vector in results(code, row)]
+                columns.append(results(code, points, side))
+            vectors = [vector for row in zip(*columns, strict=True) for vector in results(code, row, side)]
             for pixel, vector in enumerate(vectors):
                 code.store(vector, tile.at(code, pixel, 0, c))
         spot = grid.spot(code, code.add(tiles.first, t))
-        down, across = code.min(SIDE, code.sub(y.height, spot.row)), code.min(SIDE, code.sub(y.width, spot.column))
+        down, across = code.min(side, code.sub(y.height, spot.row)), code.min(side, code.sub(y.width, spot.column))
         with code.loop(0, down) as i, code.loop(0, across) as j:
-            source = tile.at(code, code.add(code.mul(i, SIDE), j), 0, 0)
+            source = tile.at(code, code.add(code.mul(i, side), j), 0, 0)
             places = [cell.at(code, spot.n, code.add(spot.row, i), code.add(spot.column, j)) for cell in writing.cells]
             _write(code, source, places, writing)
 

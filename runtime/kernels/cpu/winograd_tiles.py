@@ -11,11 +11,14 @@ from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.machine import machine
 from runtime.kernels.cpu.winograd_transforms import Transform
 
-SIDE = 4
-"""Results that a tile gives along an axis."""
-REACH = SIDE + 2
-"""Pixels that they are made of."""
+REACH = 6
+"""Pixels of a tile along an axis."""
 POINTS = REACH * REACH
+
+
+def side_of(taps: int) -> int:
+    """Results that a tile gives along an axis."""
+    return REACH - taps + 1
 
 
 class Picture(NamedTuple):
@@ -48,8 +51,10 @@ class Spot(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """`tiles` in all, `down` and `across` in a picture; the first begins with `top` and `left` zeros."""
+    """`tiles` in all, `down` and `across` in a picture, which give `side` results each way; the first begins with `top` and `left`
+    zeros."""
 
+    side: Number
     tiles: Number
     down: Number
     across: Number
@@ -57,15 +62,16 @@ class Grid(NamedTuple):
     left: Number
 
     @classmethod
-    def over(cls, y: Array, top: int, left: int) -> Self:
-        down, across = (-(-n // SIDE) for n in y.shape[1:3])
-        return cls(len(y) * down * across, down, across, top, left)
+    def over(cls, y: Array, top: int, left: int, taps: int) -> Self:
+        side = side_of(taps)
+        down, across = (-(-n // side) for n in y.shape[1:3])
+        return cls(side, len(y) * down * across, down, across, top, left)
 
     def spot(self, code: Code, t: Number) -> Spot:
         """Where the results of a tile begin; tiles are counted row by row, picture by picture."""
         line = code.div(t, self.across)
         row, column = code.rem(line, self.down), code.rem(t, self.across)
-        return Spot(code.div(line, self.down), code.mul(row, SIDE), code.mul(column, SIDE))
+        return Spot(code.div(line, self.down), code.mul(row, self.side), code.mul(column, self.side))
 
 
 class Tiles(NamedTuple):
@@ -111,6 +117,11 @@ def height(n: int) -> int:
     return min(HEIGHTS, key=lambda rows: -(-n // rows) * (rows + 1))
 
 
+def is_ragged(x: Array, taps: int) -> bool:
+    """Whether the last vector of channels is not full. Filters of 5x5 are rare: one kernel serves all their channels."""
+    return taps == 5 or x.shape[-1] % LANES != 0
+
+
 def records(code: Code, *kinds: Any) -> Iterator[Any]:
     """The table of numbers as the tuples that it was made of."""
     first = 0
@@ -130,10 +141,9 @@ def points_of(code: Code, part: Number) -> tuple[Number, Number]:
 
 def addresses(code: Code, x: Picture, grid: Grid, tiles: Tiles, side: int, zeros: Number, table: Number) -> None:
     """Where the side * side pixels of each tile begin; those outside of the picture are zeros."""
-    outside = side - SIDE
     with code.loop(0, tiles.count) as t:
         spot = grid.spot(code, code.add(tiles.first, t))
-        row, column = (code.sub(spot.row, grid.top), code.sub(spot.column, grid.left)) if outside else spot[1:]
+        row, column = (code.sub(spot.row, grid.top), code.sub(spot.column, grid.left)) if side == REACH else spot[1:]
         here = code.at(table, code.mul(t, side * side), "i64")
         across = [_within(code, code.add(column, j), x.width) for j in range(side)]
         for i in range(side):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isqrt
 
 import numpy as np
 
@@ -31,25 +32,33 @@ def _paneled(w: Array) -> Array:
     return np.moveaxis(full.reshape(*full.shape[:-1], -1, PANEL), -2, 1)
 
 
-def _winograd4(w: Array) -> Array:
+def _winograd(w: Array) -> Array:
     """[point, panel, c, PANEL of k]"""
     return _paneled(_points(w).transpose(0, 2, 1))
 
 
-def _winograd4_dx(w: Array) -> Array:
+def _winograd_dx(w: Array) -> Array:
     """[point, panel, k, PANEL of c], the last tap first"""
     return _paneled(_points(w[:, :, ::-1]))
 
 
-POINTS = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-"""Values of a filter's polynomial at 0, 1, -1, 2, -2 and infinity, with the factors of Winograd's F(4, 3)."""
+POINTS, FACTORS = (0, 1, -1, 2, -2), (6, -4, -4, 1, 1)
+"""Where Winograd's F(4, 3) and F(2, 5) take the values of a filter's polynomial, beside infinity, and so many 24ths of them."""
 
 
 def _points(w: Array) -> Array:
-    """[point, k, c] of 3x3 taps in one group."""
-    [kernels] = w.reshape(1, w.shape[1], 3, 3, w.shape[-1])
-    points: Array = np.einsum("ia,kabc,jb->ijkc", POINTS, kernels, POINTS)
+    """[point, k, c] of square filters in one group."""
+    side = isqrt(w.shape[2])
+    values = [[factor * point**power / 24 for power in range(side)] for point, factor in zip(POINTS, FACTORS, strict=True)]
+    matrix = np.array([*values, [float(power == side - 1) for power in range(side)]])
+    [kernels] = w.reshape(1, w.shape[1], side, side, w.shape[-1])
+    points: Array = np.einsum("ia,kabc,jb->ijkc", matrix, kernels, matrix)
     return points.reshape(-1, *kernels.shape[::3])
 
 
-FORMS: dict[str, Callable[[Array], Array]] = {"rows": _rows, "rows_dx": _rows_dx, "winograd4": _winograd4, "winograd4_dx": _winograd4_dx}
+FORMS: dict[str, Callable[[Array], Array]] = {
+    "rows": _rows,
+    "rows_dx": _rows_dx,
+    **dict.fromkeys(("winograd4", "winograd2"), _winograd),
+    **dict.fromkeys(("winograd4_dx", "winograd2_dx"), _winograd_dx),
+}
