@@ -18,6 +18,7 @@ from netcompiler.passes.fold import fold
 from netcompiler.passes.fuse import fuse
 from netcompiler.passes.hoist import hoist
 from netcompiler.passes.keep import keep
+from netcompiler.passes.legalise import legalise
 from netcompiler.passes.lower import MODES, lower
 from netcompiler.passes.memory import memory
 from netcompiler.passes.merge import merge
@@ -76,6 +77,7 @@ STAGES: tuple[Stage, ...] = (
     ("precision", lambda plan, job: precision(plan, job.precision, TARGETS[job.target].math)),
     ("simplify", lambda plan, job: simplify(plan)),
     ("fold", lambda plan, job: fold(plan, job.why)),
+    ("legalise", lambda plan, job: legalise(plan, TARGETS[job.target])),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
     ("optimise", lambda plan, job: optimise(plan, job.recipe, spared(job.graph))),
     ("keep", lambda plan, job: keep(plan, job.saving, job.row, job.why)),

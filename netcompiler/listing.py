@@ -207,6 +207,7 @@ ATTRIBUTES: Mapping[str, Callable[[Any, Instruction], str]] = {
     **dict.fromkeys(
         ("shape", "dtype", "size", "rows", "columns", "ta", "tb", "begin", "end", "step", "high", "interior", "form", "elements"), _nothing
     ),
+    "math": lambda math, instruction: str(math),
     "axes": _axes,
     "axis": lambda axis, instruction: _axes([axis], instruction),
     "order": _axes,

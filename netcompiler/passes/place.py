@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netcompiler.instructions.op import OPS
+from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.plan import SIZES, Instruction, Program, Value
 
 
@@ -52,6 +53,7 @@ class _Placing:
         self.states = states
         self.last = last_reads(program)
         self.made = {value.name: (position, i) for position, i in enumerate(program.instructions) for value in i.results}
+        self.alone = _alone(program)
         self.ends: dict[str, int] = {}
         self.found = Layout()
 
@@ -119,6 +121,8 @@ class _Placing:
         x = instruction.operands[0]
         outer = self.found.spot(x.name)
         channels = _channels(instruction)
+        if channels is not None and instruction.result.name in self.alone:
+            return None
         if channels is not None:
             return Spot(outer.root, outer.begin + channels, outer.pitch or x.shape[-1])
         return outer if not outer.pitch else None
@@ -158,6 +162,12 @@ class _Placing:
             later = max(self.last.get(state, -1), readers.get(state, -1))
             if later < position or (later == position and instruction.op in ("map", "flat")):
                 self.found.at_home[value.name] = state
+
+
+def _alone(program: Program) -> set[str]:
+    """Gradients that lie as their parameters do, and so cannot be some channels of something larger."""
+    found = {value.name for name, value in program.outputs.items() if name.startswith(GRADIENT)}
+    return found | {value.name for instruction in program if instruction.op == "flat" for value in instruction.operands}
 
 
 def _channels(instruction: Instruction) -> int | None:

@@ -87,6 +87,10 @@ class Target:
     bytes: float
     math: str = ""
     """What products are computed in unless the recipe asks for more: tf32. Empty: what their operands are kept in."""
+    channels: int = 1
+    """Channels of the pictures that first convolutions read are filled up to a multiple of so many."""
+    depth: int = 0
+    """Strides of first convolutions go into the channels where that makes no more than so many."""
 
     def offered(self, instruction: Instruction) -> list[Offer]:
         """For a fused instruction with a core, offers for the core that also compute what is behind it."""

@@ -18,5 +18,13 @@ def _joined(*families: Mapping[str, tuple[Offer, ...]]) -> dict[str, tuple[Offer
     return {op: tuple(offer for family in families for offer in family.get(op, ())) for op in ops}
 
 
-CUDA = Target(name="cuda", offers=_joined(CONVOLUTIONS, MATMUL, FORMS, SWEEPS, WINDOWS), flops=60e12, bytes=3e12)
-"""The speed is that of an H100 in f32."""
+CUDA = Target(
+    name="cuda",
+    offers=_joined(CONVOLUTIONS, MATMUL, FORMS, SWEEPS, WINDOWS),
+    flops=60e12,
+    bytes=3e12,
+    math="tf32",
+    channels=8,
+    depth=64,
+)
+"""The speed is that of an H100 in f32. Tensor cores read eight channels at a time."""
