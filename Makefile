@@ -6,7 +6,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(NEW_ENOUGH) && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check bench editor
+.PHONY: help setup demo test slow check bench accuracy editor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ bench: setup ## how long checking, compiling and training take, beside PyTorch; 
 	$(BIN)/python tests/benchmarks/plans.py
 	$(BIN)/python tests/benchmarks/against_torch.py
 	$(BIN)/python tests/benchmarks/cpu.py --peer-python $(or $(PEER),$(BIN)/python)
+
+accuracy: setup ## nets trained on all of Fashion-MNIST, and what they reach; a quarter of an hour
+	$(BIN)/python tests/benchmarks/accuracy.py
 
 editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm
 	npm install --prefix tests/editor --no-audit --no-fund --no-package-lock
