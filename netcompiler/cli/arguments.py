@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         """What is run, and on what."""
         self.add_argument("--batch", type=count, default=16, metavar="N", help="pictures at once; default: 16")
         self.add_argument("--mode", choices=MODES, help="a step of SGD with momentum, or the outputs; default: train where there is a loss")
-        self.add_argument("--target", choices=targets, default="cpu", help="what runs it; default: cpu")
+        self.add_argument("--target", choices=targets, default=targets[0], help="what runs it; default: auto, the best that is here")
         self.add_device()
         here = _processors()
         self.add_argument("--threads", type=count, default=here, metavar="N", help=f"default: all processors, here {here}")

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import netcompiler
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
-from netcompiler.cli.contestants import job_of_peer, noisy, threads_of, usual_mode
+from netcompiler.cli.contestants import job_of_peer, noisy, precision_of, threads_of, usual_mode, where
 from netcompiler.cli.loading import standard_input
+from netcompiler.cli.target import GPU, chosen
 from netcompiler.loading import split_variant
 from netcompiler.report.columns import Column, as_lines, fit
-from netcompiler.targets import TARGETS
+from netcompiler.targets import AUTO, TARGETS
 
 if TYPE_CHECKING:
     from runtime.bench.contest import Ratio
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 OURS = [sys.executable, "-m", "netcompiler.cli.bench_side"]
 PEERS = {"torch": "peer.torch_side"}
 VARIANTS = ("eager", "channels_last", "compile")
+ON_GPU = ("eager", "compile", "max_autotune", "graph")
+"""Ways to run a peer; on a GPU channels are last in all of them, and a graph holds the whole step."""
+SLACK = {"fp32": 1.0, "tf32": 30.0, "bf16": 300.0, "fp16": 300.0}
+"""How much further apart first numbers may be."""
 
 Entry = tuple[str, str, "Figures"]
 """A name, a variant, and what was measured."""
@@ -44,6 +49,7 @@ def main(words: Sequence[str]) -> int:
         remarks.write(loaded.errors)
         return FAULTY
     args.mode = args.mode or usual_mode(loaded.graph)
+    args.target = chosen(args.target)
     from runtime.bench.side import SideError
 
     try:
@@ -51,7 +57,7 @@ def main(words: Sequence[str]) -> int:
     except SideError as error:
         print(f"netc: {error}", file=sys.stderr)
         return FAULTY
-    _print(args, entries, ratio)
+    _print(args, precision_of(loaded.recipe, args.target), entries, ratio)
     return FINE
 
 
@@ -59,11 +65,14 @@ def _parser() -> arguments.Parser:
     parser = arguments.Parser("bench", "How long a step or an inference takes, and how much memory; beside PyTorch in alternating rounds.")
     parser.add_spec()
     parser.add_settings()
-    parser.add_measured(tuple(TARGETS))
+    parser.add_measured((AUTO, *TARGETS))
     parser.add_argument("--peer", choices=tuple(PEERS), help="whom to compare with, on the same net, weights and pictures")
     parser.add_argument("--peer-python", default=sys.executable, metavar="PATH", help="the interpreter that has it; default: netc's own")
     parser.add_argument(
-        "--peer-variant", choices=VARIANTS, action="append", help="only this way of running it, or these; default: the fastest of all"
+        "--peer-variant",
+        choices=tuple(dict.fromkeys(VARIANTS + ON_GPU)),
+        action="append",
+        help="only this way of running it, or these; default: the fastest of all",
     )
     parser.add_argument("--rounds", type=arguments.count, default=7, metavar="N", help="of each side, in turn; default: 7")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -81,6 +90,7 @@ def _contest(args: argparse.Namespace, text: str | None, loaded: netcompiler.Loa
             **{name: getattr(args, name) for name in ("mode", "batch", "target", "threads")},
             "tensors": str(folder / "tensors"),
             "noisy": noisy(loaded.graph),
+            "precision": precision_of(loaded.recipe, args.target),
         }
         job = {**common, "spec": args.spec, "settings": args.set, "text": text}
         ours = stack.enter_context(closing(Side(OURS, job, threads_of(args.target, args.threads))))
@@ -89,7 +99,7 @@ def _contest(args: argparse.Namespace, text: str | None, loaded: netcompiler.Loa
             return [("netc", args.target, ours.figures(args.batch))], None
         variant, peer = _peer(args, loaded, common, folder)
         stack.enter_context(closing(peer))
-        if found := disagreement(args.mode, ours, peer):
+        if found := disagreement(args.mode, ours, peer, SLACK[common["precision"]]):
             raise SideError(f"the sides do not compute the same, so their times say nothing: {found}")
         alternate([ours, peer], args.rounds)
         entries = [("netc", args.target, ours.figures(args.batch)), (peer.about["name"], variant, peer.figures(args.batch))]
@@ -106,7 +116,8 @@ def _peer(args: argparse.Namespace, loaded: netcompiler.Loaded, common: dict[str
     command = [_interpreter(args.peer_python), "-m", PEERS[args.peer]]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(args.threads))
     flat = len(loaded.graph.inputs[0].shape) < 3
-    variants = args.peer_variant or [variant for variant in VARIANTS if variant != "channels_last" or not flat]
+    known = ON_GPU if args.target == GPU else VARIANTS
+    variants = args.peer_variant or [variant for variant in known if variant != "channels_last" or not flat]
     return fastest(variants, lambda variant: Side(command, {**job, "variant": variant}, threads, folder), _say)
 
 
@@ -126,13 +137,13 @@ def _say(line: str) -> None:
 # what comes out
 
 
-def _print(args: argparse.Namespace, entries: Sequence[Entry], ratio: Ratio | None) -> None:
+def _print(args: argparse.Namespace, precision: str, entries: Sequence[Entry], ratio: Ratio | None) -> None:
     if args.json:
         print(json.dumps(_record(args, entries, ratio)))
         return
     what = "a training step" if args.mode == "train" else "an inference"
     rounds = f"{args.rounds} round{'s' * (args.rounds != 1)}{' in alternation' if ratio else ''}"
-    print(f"{args.spec}, {what}, batch {args.batch}, float32, {args.threads} thread{'s' * (args.threads != 1)}, {rounds}\n")
+    print(f"{args.spec}, {what}, batch {args.batch}, {where(args.target, precision, args.threads)}, {rounds}\n")
     print("\n".join(as_lines(fit([_columns(entries)], terminal.width(sys.stdout)), terminal.style(sys.stdout))))
     if ratio:
         print(f"\nnetc is {ratio.best:.2f} times as fast by the best rounds, {ratio.median:.2f} times by the medians")

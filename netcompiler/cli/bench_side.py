@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import netcompiler
 from netcompiler.cli.contestants import job_of, plan_of
+from netcompiler.cli.target import GPU
 from netcompiler.cli.tuning import kept
 from netcompiler.diagnostics import SpecError
 from runtime.bench.peer.serving import Side, Unable, sample, serve
@@ -32,10 +33,19 @@ def begin(job: dict[str, Any]) -> Side:
     if job["mode"] == "infer":
         outputs = session.run(inputs)
         several = outputs.values() if isinstance(outputs, dict) else [outputs]
-        return Side(partial(session.binding.run, "infer"), {"first": [sample(y.reshape(-1)) for y in several]})
+        return _side(session, "infer", {"first": [sample(y.reshape(-1)) for y in several]})
     measured = [session.evaluate(inputs, targets)["loss"]] if job["noisy"] else []
     losses = [session.step(inputs, targets)["loss"] for _ in range(2)]  # the batch stays in its slots: later steps read it there
-    return Side(partial(session.binding.run, "step"), {"first": measured or losses})
+    return _side(session, "step", {"first": measured or losses})
+
+
+def _side(session: Session, program: str, about: dict[str, Any]) -> Side:
+    """The memory of a GPU is all taken from the beginning."""
+    run = partial(session.binding.run, program)
+    if session.plan.target != GPU:
+        return Side(run, about)
+    taken = session.device.takes(session.plan.segments)
+    return Side(run, about, session.device.wait, lambda: taken, bool)
 
 
 def _hand_over(path: str, session: Session, inputs: dict[str, Any], targets: dict[str, Any]) -> None:

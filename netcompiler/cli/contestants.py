@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netcompiler.cli.target import GPU
 from netcompiler.compilation import Job, stages, uncollected
 from netcompiler.graph import Graph
 from netcompiler.loading import Loaded
 from netcompiler.optimisers.momentum import SGD
+from netcompiler.passes.precision import computed_in
 from netcompiler.plan import Facts, Plan
 from netcompiler.recipe import Recipe
 from netcompiler.report.peer import net_data
+from netcompiler.targets import TARGETS
 from netcompiler.tensors import spared
 
 RATE, MOMENTUM = 0.01, 0.9
@@ -44,6 +47,15 @@ def threads_of(target: str, threads: int) -> dict[str, str]:
     """As variables of the environment. Compiled kernels call BLAS from threads of their own, each for itself."""
     blas = threads if target == "numpy" else 1
     return {"NETC_THREADS": str(threads), **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(blas))}
+
+
+def precision_of(recipe: Recipe | None, target: str) -> str:
+    return computed_in(recipe.precision if recipe else None, TARGETS[target].math)
+
+
+def where(target: str, precision: str, threads: int) -> str:
+    """What it runs on, as headings say it."""
+    return f"{precision} on {target}" if target == GPU else f"float32, {threads} thread{'s' * (threads != 1)}"
 
 
 def usual_mode(graph: Graph) -> str:

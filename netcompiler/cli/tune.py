@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from netcompiler.cli import FAULTY, FINE, INTERRUPTED, arguments, remarks, terminal
-from netcompiler.cli.contestants import job_of, plan_of, threads_of, usual_mode
+from netcompiler.cli.contestants import job_of, plan_of, precision_of, threads_of, usual_mode, where
 from netcompiler.cli.loading import load
+from netcompiler.cli.target import chosen
 from netcompiler.cli.tuning import TUNED, measured
 from netcompiler.compilation import Job
 from netcompiler.diagnostics import SpecError
 from netcompiler.report.choices import Row, columns
 from netcompiler.report.columns import as_lines, fit
+from netcompiler.targets import AUTO
 from netcompiler.targets.sites import sites
 
 
@@ -27,6 +29,8 @@ def main(words: Sequence[str]) -> int:
         return FAULTY
     args.mode = args.mode or usual_mode(loaded.graph)
     os.environ.update(threads_of(args.target, args.threads))  # before NumPy is there
+    args.target = chosen(args.target)
+    args.precision = precision_of(loaded.recipe, args.target)
     try:
         rows, interrupted = _tuned(job_of(loaded, args.mode, args.batch, args.target, {}))
     except SpecError as error:
@@ -43,7 +47,7 @@ def _parser() -> arguments.Parser:
     )
     parser.add_spec()
     parser.add_settings()
-    parser.add_measured(TUNED)
+    parser.add_measured((AUTO, *TUNED))
     return parser
 
 
@@ -58,7 +62,7 @@ def _tuned(job: Job) -> tuple[list[Row], bool]:
 
 def _lines(args: argparse.Namespace, rows: Sequence[Row]) -> Iterator[str]:
     what = "a training step" if args.mode == "train" else "an inference"
-    head = f"{args.spec}, {what}, batch {args.batch}, float32, {args.threads} thread{'s' * (args.threads != 1)}"
+    head = f"{args.spec}, {what}, batch {args.batch}, {where(args.target, args.precision, args.threads)}"
     if not rows:
         yield f"{head}: there is one kernel for each instruction, and nothing to choose"
         return

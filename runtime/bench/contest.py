@@ -62,13 +62,13 @@ def ratio(ours: Side, peer: Side) -> Ratio:
     return Ratio(other.ms_min / mine.ms_min, other.ms_median / mine.ms_median)
 
 
-def disagreement(mode: str, ours: Side, peer: Side) -> str:
-    """Why the sides do not do the same work; empty where they do."""
+def disagreement(mode: str, ours: Side, peer: Side, slack: float = 1.0) -> str:
+    """Why the sides do not do the same work; empty where they do. With fewer digits they may be further apart, by a factor."""
     for number, (mine, other) in enumerate(zip(ours.about["first"], peer.about["first"], strict=True)):
         what, limit = ("output", OUTPUT) if mode == "infer" else LOSSES[number]
         error = apart(mine, other)
-        if not error <= limit:
-            return f"the {what} is apart by {error:.1e}, more than {limit:g}"
+        if not error <= slack * limit:
+            return f"the {what} is apart by {error:.1e}, more than {slack * limit:g}"
     return ""
 
 

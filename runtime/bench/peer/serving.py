@@ -22,11 +22,6 @@ class Unable(Exception):
     """Why a side cannot take part."""
 
 
-class Side(NamedTuple):
-    step: Callable[[], object]
-    about: dict[str, Any]
-
-
 def serve(begin: Callable[[dict[str, Any]], Side]) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
@@ -40,17 +35,19 @@ def serve(begin: Callable[[dict[str, Any]], Side]) -> None:
     except Unable as reason:
         answer({"unable": str(reason)})
         return
-    answer({**side.about, "seconds": seconds(side.step, 1)})
-    forget_peak()
+    answer({**side.about, "seconds": seconds(side, 1)})
+    side.forget()
     for line in sys.stdin:
-        answer({"seconds": seconds(side.step, json.loads(line)["steps"]), "peak_rss": peak()})
+        answer({"seconds": seconds(side, json.loads(line)["steps"]), "peak_rss": side.peak()})
 
 
-def seconds(step: Callable[[], object], steps: int) -> float:
+def seconds(side: Side, steps: int) -> float:
     """Of one step."""
+    side.wait()
     begin = time.perf_counter()
     for _ in range(steps):
-        step()
+        side.step()
+    side.wait()
     return (time.perf_counter() - begin) / steps
 
 
@@ -65,6 +62,16 @@ def forget_peak() -> None:
     """What loading and compiling took is not what a step takes. A system that cannot forget counts it too."""
     if FORGET.exists():
         FORGET.write_text("5")
+
+
+class Side(NamedTuple):
+    """`step` may return before it is done; `wait` does not. `peak` is the most bytes since `forget`."""
+
+    step: Callable[[], object]
+    about: dict[str, Any]
+    wait: Callable[[], object] = bool
+    peak: Callable[[], int] = peak
+    forget: Callable[[], object] = forget_peak
 
 
 def sample(flat: Any, size: int = 1000) -> list[float]:

@@ -14,30 +14,32 @@ from torch import Tensor
 
 from .serving import Side, Unable, sample
 from .torch_net import Net, loss_of, optimizer
+from .torch_place import Place
 
 DTYPES = {"F32": torch.float32, "I64": torch.int64}
-FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+MODES = {"compile": "default", "max_autotune": "max-autotune"}
+"""Of torch.compile, by variant."""
 COMPILERS = ("g++", "c++", "clang++")
 
 
 def run(job: dict[str, Any]) -> Side:
-    given = read(Path(job["tensors"]))
+    place, given = Place(job), read(Path(job["tensors"]))
     net = Net(job["net"]).train(job["mode"] == "train")
     with torch.no_grad():
         for name, tensor in net.tensors().items():
             tensor.copy_(given.pop(name))
-    inputs = [given[f"in.{name}"] for name in job["net"]["inputs"]]
-    if job["variant"] == "channels_last":
-        net = net.to(memory_format=FORMATS[inputs[0].dim()])
-        inputs = [x.contiguous(memory_format=FORMATS[x.dim()]) if x.dim() in FORMATS else x for x in inputs]
-    model = compiled(net) if job["variant"] == "compile" else net
+    net = place.net(net)
+    inputs = [place.input(given[f"in.{name}"]) for name in job["net"]["inputs"]]
+    model = compiled(net, MODES[job["variant"]]) if job["variant"] in MODES else net
     about = {"name": f"PyTorch {torch.__version__}"}
     if job["mode"] == "infer":
-        infer = inference(model, inputs)
-        return Side(infer, {**about, "first": [sample(y.flatten()) for y in infer()]})
-    targets = {name: given[f"target.{name}"] for name in job["targets"]}
-    step = training(net, model, job, inputs, targets)
-    return Side(step, {**about, "first": [measured(net, job, inputs, targets)] if job["noisy"] else [step(), step()]})
+        infer = inference(model, inputs, place)
+        outputs = [sample(y.float().cpu().flatten()) for y in infer()]
+        return place.side(infer, {**about, "first": outputs}, job["variant"])
+    targets = {name: given[f"target.{name}"].to(place.device) for name in job["targets"]}
+    step = training(net, model, job, inputs, targets, place)
+    losses = [measured(net, job, inputs, targets)] if job["noisy"] else [float(step()), float(step())]
+    return place.side(step, {**about, "first": losses}, job["variant"])
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -53,33 +55,39 @@ def read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def compiled(net: Net) -> Callable[..., list[Tensor]]:
+def compiled(net: Net, mode: str) -> Callable[..., list[Tensor]]:
     if not (os.environ.get("CXX") or any(map(shutil.which, COMPILERS))):
         raise Unable(f"torch.compile needs a C++ compiler: one of {', '.join(COMPILERS)}")
-    model: Callable[..., list[Tensor]] = torch.compile(net)
+    model: Callable[..., list[Tensor]] = torch.compile(net, mode=mode)
     return model
 
 
-def inference(model: Callable[..., list[Tensor]], inputs: list[Tensor]) -> Callable[[], list[Tensor]]:
+def inference(model: Callable[..., list[Tensor]], inputs: list[Tensor], place: Place) -> Callable[[], list[Tensor]]:
     def infer() -> list[Tensor]:
-        with torch.inference_mode():
+        with torch.inference_mode(), place.math():
             return model(*inputs)
 
     return infer
 
 
 def training(
-    net: Net, model: Callable[..., list[Tensor]], job: dict[str, Any], inputs: list[Tensor], targets: dict[str, Tensor]
-) -> Callable[[], float]:
+    net: Net,
+    model: Callable[..., list[Tensor]],
+    job: dict[str, Any],
+    inputs: list[Tensor],
+    targets: dict[str, Tensor],
+    place: Place,
+) -> Callable[[], Tensor]:
     """Forward, backward and update; gives the loss."""
     rule = optimizer(net, job["optimizer"])
 
-    def step() -> float:
+    def step() -> Tensor:
         rule.zero_grad(set_to_none=True)
-        loss = loss_of(job["net"], model(*inputs), targets)
+        with place.math():
+            loss = loss_of(job["net"], model(*inputs), targets)
         loss.backward()
         rule.step()
-        return float(loss.detach())
+        return loss.detach()
 
     return step
 
