@@ -13,6 +13,7 @@ import numpy as np
 
 from runtime.data.faults import BadRow, DataError
 from runtime.data.fit import Array, Form, check_sides, nearest, shown, sides, window
+from runtime.data.scaling import roomy, scaled
 
 ENDINGS = frozenset({"jpg", "jpeg", "png", "bmp", "webp"})
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
@@ -42,12 +43,12 @@ class Pictures:
 
     def raw(self, content: bytes) -> Array:
         channels = self.channels or _own_channels(content)
-        return np.moveaxis(_unpacked(content, channels, ()), -1, 0)
+        return np.moveaxis(_unpacked(content, channels), -1, 0)
 
     def fitted(self, content: bytes, form: Form) -> Array:
         shape = form.want.shape
         if len(shape) != 3:
-            return _as_vector(self.raw(content) if self.channels else np.moveaxis(_unpacked(content, 1, ()), -1, 0), form)
+            return _as_vector(self.raw(content) if self.channels else np.moveaxis(_unpacked(content, 1), -1, 0), form)
         if (channels := self.channels or shape[0]) != shape[0] or channels not in MODES:
             raise BadRow(f"a picture has 1 or 3 channels, and the net reads {form.want}")
         return np.moveaxis(_seen(content, channels, form), -1, 0)
@@ -84,18 +85,15 @@ def _as_vector(picture: Array, form: Form) -> Array:
 
 def _seen(content: bytes, channels: int, form: Form) -> Array:
     """(rows, columns, channels): scaled, then cut or filled about the centre."""
-    Image, _ = libraries()  # noqa: N806, it is a module
     have = size(content)
     want = sides(have, form.resize) if form.resize is not None else list(have)
     _check(want, form)
+    if list(have) == want:
+        return _framed(_unpacked(content, channels), form.sides)
     picture = _unpacked(content, channels, want)
-    if list(picture.shape[:2]) == want:
-        return _framed(picture, form.sides)
     (top, above, height), (left, before, width) = (window(*pair) for pair in zip(want, form.sides, strict=True))
     down, across = picture.shape[0] / want[0], picture.shape[1] / want[1]
-    box = (left * across, top * down, (left + width) * across, (top + height) * down)
-    image = Image.fromarray(picture if channels == 3 else picture[:, :, 0])
-    small = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box)).reshape(height, width, channels)
+    small = scaled(picture, height, width, (left * across, top * down, (left + width) * across, (top + height) * down))
     if [height, width] == list(form.sides):
         return small
     whole = np.zeros((*form.sides, channels), np.uint8)
@@ -141,14 +139,17 @@ def _own_channels(content: bytes) -> int:
     return 1 if _opened(content).mode in ("1", "L", "I;16", "I") else 3
 
 
-def _unpacked(content: bytes, channels: int, want: Sequence[int]) -> Array:
-    """(rows, columns, channels); `want` are the sides that it will be scaled to."""
-    size(content)  # refuses what is too large before anything is unpacked
+def _unpacked(content: bytes, channels: int, want: Sequence[int] = ()) -> Array:
+    """(rows, columns, channels). `want` are the sides that it will be scaled to, at once: the next picture may lie in its place."""
+    rows, columns = size(content)  # refuses what is too large before anything is unpacked
     _, jpeg = libraries()
     if content.startswith(JPEG) and _jpeg_header(content)[2].lower() not in ("cmyk", "ycck"):
-        least = dict(zip(("min_height", "min_width"), want, strict=True)) if want else {}
-        picture = _guarded(jpeg.decode_jpeg, content, "RGB" if channels == 3 else "GRAY", **least, min_factor=2 if want else 1)
-        return np.asarray(picture)
+        more: dict[str, Any] = {}
+        if want:
+            room = roomy(rows * columns * channels)
+            more = {"min_height": want[0], "min_width": want[1], "min_factor": 2, "buffer": room}
+        picture = np.asarray(_guarded(jpeg.decode_jpeg, content, "RGB" if channels == 3 else "GRAY", **more))
+        return room[: picture.size].reshape(picture.shape) if want else picture
     image = _opened(content)
     if image.mode.startswith("I"):  # 16 bits, of which Pillow would keep the lower ones
         image = _guarded(_upper_bits, image)
