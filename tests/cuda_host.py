@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,9 @@ from runtime.environment import available
 from runtime.kernels import cuda
 from runtime.kernels.cpu.machine import loaded
 from runtime.kernels.cuda import library
-from runtime.kernels.cuda.driver import ENTRY, MAIN
+from runtime.kernels.cuda.driver import ENTRY, MAIN, Driver
+from runtime.kernels.cuda.hardware import opened
+from runtime.kernels.layout import address
 
 SHIM = Path(__file__).with_name("cuda_host.h")
 FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-fno-sanitize=all", "-ffp-contract=off", "-fPIC")
@@ -100,8 +103,8 @@ def compiled(source: str) -> Any:
     command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, "-include", str(SHIM), "-c", f"{symbol}.cpp", "-o", f"{symbol}.o"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + text
-    address = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
+    code = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(code)
 
 
 @cache
@@ -109,16 +112,39 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="netc-cuda-host-"))
 
 
+ON_GPU = bool(os.environ.get("NETC_TEST_GPU"))
+"""Case tables are run on a real GPU, by its libraries."""
+
+
 def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, workspace: int = 0, **attributes: Any) -> list[Array]:
     """What a kernel of the CUDA target writes: nothing around it or between its pixels."""
-    rooms, driver = [Room(shape, dtype, gap) for shape, dtype in types], HostDriver()
-    scratch = Room((workspace,), np.uint8, 0)
-    own = {"workspace": scratch.array} if workspace else {}
-    for step in cuda.KERNELS[kernel](*(room.array for room in rooms), *(spaced(x, gap) for x in operands), **attributes, **own):
+    rooms, scratch = [Room(shape, dtype, gap) for shape, dtype in types], Room((workspace,), np.uint8, 0)
+    driver: Driver = opened() if ON_GPU else HostDriver()
+    twins = [Twin(driver, room.array) for room in (*rooms, scratch)]
+    own = {"workspace": twins[-1].there} if workspace else {}
+    read = [Twin(driver, spaced(x, gap)) for x in operands]
+    for step in cuda.KERNELS[kernel](*(twin.there for twin in twins[:-1]), *(twin.there for twin in read), **attributes, **own):
         step.prepare(driver)
         step.run(driver)
+    for twin in twins:
+        twin.fetch()
     scratch.content()
     return [room.content() for room in rooms]
+
+
+class Twin:
+    """An array in the driver's memory that lies there like one here, with all that is around it."""
+
+    def __init__(self, driver: Driver, here: Array) -> None:
+        self.driver, self.root = driver, here
+        while isinstance(self.root.base, np.ndarray):
+            self.root = self.root.base
+        self.memory = driver.allocate(max(1, self.root.nbytes))[: self.root.nbytes]
+        driver.upload(self.memory, self.root.reshape(-1).view(np.uint8))
+        self.there: Array = np.ndarray(here.shape, here.dtype, self.memory, address(here) - address(self.root), here.strides)
+
+    def fetch(self) -> None:
+        self.root.reshape(-1).view(np.uint8)[...] = self.driver.download(self.memory)
 
 
 def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, **attributes: Any) -> None:

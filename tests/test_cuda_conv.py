@@ -8,7 +8,7 @@ import cuda_cudnn
 import numpy as np
 import pytest
 from compiled import Array, close, expected, normal
-from cuda_host import HostDriver, results
+from cuda_host import ON_GPU, HostDriver, results
 from test_cpu_conv import CASES, operands
 
 from netcompiler.passes.finish import finished
@@ -29,7 +29,8 @@ ROOM = 4096
 
 @pytest.fixture(autouse=True)
 def front(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cudnn, "front", lambda: cuda_cudnn.FRONT)
+    if not ON_GPU:
+        monkeypatch.setattr(cudnn, "front", lambda: cuda_cudnn.FRONT)
 
 
 def kernels(case: Any) -> dict[str, tuple[tuple[Array, ...], tuple[int, ...], dict[str, Any]]]:
