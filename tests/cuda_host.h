@@ -40,7 +40,6 @@ static inline double rsqrt(double x) { return 1 / sqrt(x); }
 extern "C" double pow(double, double);
 extern "C" float powf(float, float);
 static inline float pow(float x, float y) { return powf(x, y); }
-extern "C" void* malloc(size_t);
 static inline long long clock64() { static long long ticks; return ticks += 100000; }
 
 static inline float half_to_float(unsigned short x) { return (float)same_bits<_Float16>(x); }
@@ -51,7 +50,6 @@ enum { MOST = 1024, STACK = 32768, WARP = 32 };
 static ucontext_t fibers[MOST], back;
 static Three own[MOST];
 static bool finished[MOST];
-static char* stacks;
 static int current, many;
 static unsigned long long lanes[MOST];
 
@@ -74,11 +72,11 @@ template <class T> static inline T __shfl_down_sync(unsigned mask, T value, int 
 }
 template <class T> static inline T __shfl_sync(unsigned mask, T value, int lane) { return exchanged(value, (current & ~(WARP - 1)) | lane); }
 
-template <class Kernel, class Table> static void run_grid(Kernel kernel, const Table& table, const unsigned* grid, const unsigned* block, bool waits) {
+template <class Kernel, class Table> static void run_grid(Kernel kernel, const Table& table, const unsigned* grid, const unsigned* block, char* stacks) {
+    const bool waits = stacks;
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {block[0], block[1], block[2]};
     many = block[0] * block[1] * block[2];
-    if (waits && !stacks) stacks = (char*)malloc((size_t)MOST * STACK);
     for (blockIdx.z = 0; blockIdx.z < grid[2]; ++blockIdx.z)
     for (blockIdx.y = 0; blockIdx.y < grid[1]; ++blockIdx.y)
     for (blockIdx.x = 0; blockIdx.x < grid[0]; ++blockIdx.x) {

@@ -17,15 +17,20 @@ from typing import Any
 import numpy as np
 from compiled import Room, Types, spaced
 
+from netcompiler.scalar import Expr
 from runtime.arrays import Array, aligned
 from runtime.environment import available
 from runtime.kernels import cuda
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.machine import loaded
 from runtime.kernels.cuda import library
 from runtime.kernels.cuda.driver import ENTRY, MAIN, Driver
 from runtime.kernels.cuda.hardware import opened
+from runtime.kernels.cuda.steps import Launch
 from runtime.kernels.layout import address
 
+MOST_THREADS, STACK = 1024, 32768
+"""As the shim has them."""
 SHIM = Path(__file__).with_name("cuda_host.h")
 FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-fno-sanitize=all", "-ffp-contract=off", "-fPIC")
 
@@ -94,9 +99,9 @@ class HostDriver:
 def compiled(source: str) -> Any:
     """Its kernel as a function of a table, a grid and a block."""
     symbol = "k" + hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
-    waits = "true" if "__sync" in source or "__shfl" in source else "false"
+    waits = "__sync" in source or "__shfl" in source
     text = source.replace('extern "C" __global__', "static") + (
-        f'\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b) {{ run_grid({ENTRY}, *t, g, b, {waits}); }}\n'
+        f'\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ run_grid({ENTRY}, *t, g, b, s); }}\n'
     )
     folder = _folder()
     (folder / f"{symbol}.cpp").write_text(text, encoding="utf-8")
@@ -104,7 +109,14 @@ def compiled(source: str) -> Any:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + text
     code = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(code)
+    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code)
+    return lambda table, grid, block: kernel(table, grid, block, _stacks() if waits else None)
+
+
+@cache
+def _stacks() -> Any:
+    """Room for the fibers of a block: one for all texts, lest their code come to lie too far apart."""
+    return ctypes.create_string_buffer(MOST_THREADS * STACK)
 
 
 @cache
@@ -116,14 +128,24 @@ ON_GPU = bool(os.environ.get("NETC_TEST_GPU"))
 """Case tables are run on a real GPU, by its libraries."""
 
 
-def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, workspace: int = 0, **attributes: Any) -> list[Array]:
+Ending = tuple[Sequence[Expr], Sequence[Array | None]]
+"""A map behind a product, and what it reads; None is the product."""
+
+
+def results(
+    kernel: str, types: Types, /, *operands: Array, gap: int = 0, workspace: int = 0, behind: Ending | None = None, **attributes: Any
+) -> list[Array]:
     """What a kernel of the CUDA target writes: nothing around it or between its pixels."""
     rooms, scratch = [Room(shape, dtype, gap) for shape, dtype in types], Room((workspace,), np.uint8, 0)
     driver: Driver = opened() if ON_GPU else HostDriver()
     twins = [Twin(driver, room.array) for room in (*rooms, scratch)]
-    own = {"workspace": twins[-1].there} if workspace else {}
+    own: dict[str, Any] = {"workspace": twins[-1].there} if workspace else {}
     read = [Twin(driver, spaced(x, gap)) for x in operands]
-    for step in cuda.KERNELS[kernel](*(twin.there for twin in twins[:-1]), *(twin.there for twin in read), **attributes, **own):
+    made = [twin.there for twin in twins[:-1]]
+    if behind:
+        beside = [x if x is None else Twin(driver, spaced(x, gap)).there for x in behind[1]]
+        own, made = {**own, "behind": Behind(behind[0], made, beside)}, made[:1]
+    for step in cuda.KERNELS[kernel](*made, *(twin.there for twin in read), **attributes, **own):
         step.prepare(driver)
         step.run(driver)
     for twin in twins:
@@ -147,9 +169,11 @@ class Twin:
         self.root.reshape(-1).view(np.uint8)[...] = self.driver.download(self.memory)
 
 
-def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, **attributes: Any) -> None:
+def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, workspace: int = 0, **attributes: Any) -> None:
     """NVRTC takes all texts of a kernel, and registers suffice."""
     made = [np.empty(shape, dtype) for shape, dtype in types]
-    for step in cuda.KERNELS[kernel](*made, *operands, **attributes):
+    own = {"workspace": np.empty(workspace, np.uint8)} if workspace else {}
+    for step in cuda.KERNELS[kernel](*made, *operands, **attributes, **own):
+        assert isinstance(step, Launch), "a copy has no text"
         _, said = library.compiled(step.source, architecture, "--ptxas-options=-v")
         assert "0 bytes spill stores, 0 bytes spill loads" in said, said

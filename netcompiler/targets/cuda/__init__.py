@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from netcompiler.targets.cuda.convolutions import CONVOLUTIONS
 from netcompiler.targets.cuda.forms import FORMS
 from netcompiler.targets.cuda.matmul import MATMUL
+from netcompiler.targets.cuda.products import PRODUCTS
 from netcompiler.targets.cuda.sweeps import SWEEPS
 from netcompiler.targets.cuda.windows import WINDOWS
 from netcompiler.targets.target import Offer, Target
@@ -20,7 +21,7 @@ def _joined(*families: Mapping[str, tuple[Offer, ...]]) -> dict[str, tuple[Offer
 
 CUDA = Target(
     name="cuda",
-    offers=_joined(CONVOLUTIONS, MATMUL, FORMS, SWEEPS, WINDOWS),
+    offers=_joined(CONVOLUTIONS, MATMUL, PRODUCTS, FORMS, SWEEPS, WINDOWS),
     flops=60e12,
     bytes=3e12,
     math="tf32",

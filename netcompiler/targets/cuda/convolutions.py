@@ -5,10 +5,12 @@ All of its plans that are admitted sum in f32 and in the same order each time; w
 
 from __future__ import annotations
 
+from math import prod
+
 from netcompiler.instructions.op import traffic
 from netcompiler.plan import Instruction
 from netcompiler.targets.cuda.ends import in_two, not_added, not_one_type, terms_of
-from netcompiler.targets.target import Offer, Reason
+from netcompiler.targets.target import Offer, Reason, Work, plain
 
 MOST_SIDES = 3
 
@@ -49,11 +51,30 @@ def not_apart(instruction: Instruction) -> Reason:
 SPEED = 0.6
 """The share of its peak that a GPU reaches in products."""
 
+FILLED = 32
+"""Channels that a tile of tensor cores has on each of its sides: a group of fewer leaves the rest of it idle."""
+
+
+def by_tiles(instruction: Instruction) -> Work:
+    return _filled(instruction, plain(instruction))
+
+
+def by_tiles_in_two(instruction: Instruction) -> Work:
+    return _filled(instruction, in_two(instruction))
+
+
+def _filled(instruction: Instruction, work: Work) -> Work:
+    core = instruction.core
+    groups, w = core.attributes["groups"], core.result if core.op == "conv_dw" else core.operands[1]
+    idle = prod(max(1, FILLED // channels) for channels in (w.shape[0] // groups, w.shape[-1])) if groups > 1 else 1
+    return work._replace(flops=work.flops * idle)
+
+
 CONVOLUTIONS = {
     "conv": (
-        Offer("conv", "cudnn", not_convolved, room, finishes=True, behind=not_ended, speed=SPEED),
-        Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=in_two, speed=SPEED),
+        Offer("conv", "cudnn", not_convolved, room, finishes=True, behind=not_ended, work=by_tiles, speed=SPEED),
+        Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=by_tiles_in_two, speed=SPEED),
     ),
-    "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, speed=SPEED),),
-    "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, speed=SPEED),),
+    "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, work=by_tiles, speed=SPEED),),
+    "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, work=by_tiles, speed=SPEED),),
 }

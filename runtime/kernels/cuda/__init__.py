@@ -15,10 +15,10 @@ from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
 from runtime.kernels.behind import behind
-from runtime.kernels.cuda import collective, convolutions, form, matmul, pointwise, sampling, window
+from runtime.kernels.cuda import collective, convolutions, depthwise, form, matmul, pointwise, products, sampling, window
 from runtime.kernels.cuda.steps import Step
 
-FAMILIES: tuple[ModuleType, ...] = (collective, convolutions, form, matmul, pointwise, sampling, window)
+FAMILIES: tuple[ModuleType, ...] = (collective, convolutions, depthwise, form, matmul, pointwise, products, sampling, window)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function

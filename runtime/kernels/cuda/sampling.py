@@ -34,7 +34,7 @@ def resample(y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: 
             *_places(slide.kernel, affine, "at2", [slide.position(axis) for axis in sides], x.shape[1:-1], size),
         ],
         [_weight(sides), *slide.each(f"sums[l] += weight * {slide.way.loaded(1, 'l')};")],
-        [*slide.way.results([0]), *slide.each(f"y0.at[l] = Stored<{slide.stored(0)}>::of(sums[l]);")],
+        slide.written("sums[l]"),
     )
 
 

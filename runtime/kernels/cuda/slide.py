@@ -51,16 +51,21 @@ class Slide:
     within `met` the packs of sources can be read as x<many>, x<many + 1>, …, counted on behind the `many` results."""
 
     def __init__(
-        self, results: Sequence[Array], sources: Sequence[Source], reaches: Mapping[int, Reach], apart: Sequence[int] = ()
+        self,
+        results: Sequence[Array],
+        sources: Sequence[Source],
+        reaches: Mapping[int, Reach],
+        apart: Sequence[int] = (),
+        beside: Sequence[Array] = (),
     ) -> None:
-        """`apart` are more axes whose positions are asked for."""
+        """`apart` are more axes whose positions are asked for; `beside` is read where results are written."""
         self.kernel = Kernel()
-        self.results, self.sources, self.reaches = results, sources, reaches
+        self.results, self.sources, self.reaches, self.beside = results, sources, reaches, beside
         shape = results[0].shape
         lying = [s.lying(shape) for s in sources]
         self.located = {*reaches, *apart}
-        self.layout = collapsed(shape, (*results, *lying), {axis: axis for axis in self.located})
-        self.way = walk(self.layout, (*results, *lying))
+        self.layout = collapsed(shape, (*results, *lying, *beside), {axis: axis for axis in self.located})
+        self.way = walk(self.layout, (*results, *lying, *beside))
         while self.way.width > 1 and not self._wide(self.way.width):
             self.way = replace(self.way, width=self.way.width // 2)
 
@@ -72,10 +77,6 @@ class Slide:
     @property
     def many(self) -> int:
         return len(self.results)
-
-    def stored(self, i: int) -> str:
-        """The type of a result in memory."""
-        return TYPES[self.way.dtypes[i]]
 
     def position(self, axis: int) -> str:
         place = self.layout.position(axis)
@@ -104,19 +105,24 @@ class Slide:
         """A line for each lane l of a pack."""
         return ["#pragma unroll", f"for (int l = 0; l < {self.way.width}; ++l) {{ {line} }}"]
 
+    def written(self, *values: str) -> list[str]:
+        """Lines that store results, given as expressions of lane l."""
+        own = range(self.many)
+        lines = self.each(" ".join(f"y{i}.at[l] = Stored<{TYPES[self.way.dtypes[i]]}>::of({value});" for i, value in enumerate(values)))
+        return [*self.way.results(own), *lines, *self.way.stores(own)]
+
     def launch(self, before: Sequence[str], met: Sequence[str], after: Sequence[str]) -> Launch:
         """`before` what is met and `after` it."""
-        way, results = self.way, range(self.many)
+        way = self.way
         inside = [
             *way.positions(self.kernel, "i"),
             *way.addresses(self.kernel),
             *before,
             *self.met(met),
             *after,
-            *way.stores(results),
         ]
         self.kernel.lines = striding(way.unsigned, self.kernel.number(way.packs), inside)
-        reads = [s.array for s in self.sources]
+        reads = [*(s.array for s in self.sources), *self.beside]
         return self.kernel.launch(blocks(way.packs, BLOCK), (BLOCK, 1, 1), reads, self.results)
 
 
@@ -126,10 +132,10 @@ def summed(slide: Slide) -> Launch:
     return slide.launch(
         [f"float sums[{slide.way.width}] = {{}};"],
         slide.each(f"sums[l] += {value};"),
-        [*slide.way.results([0]), *slide.each(f"y0.at[l] = Stored<{slide.stored(0)}>::of(sums[l]);")],
+        slide.written("sums[l]"),
     )
 
 
 def picked(slide: Slide) -> Launch:
     """The one cell that is met, as it is; 0 where there is none."""
-    return slide.launch([f"{slide.way.pack(0)} y0 = {{}};"], [f"y0 = x{slide.many};"], [])
+    return slide.launch([f"{slide.way.pack(0)} y0 = {{}};"], [f"y0 = x{slide.many};"], slide.way.stores([0]))

@@ -48,10 +48,7 @@ def window_max(y: Array, at: Array, x: Array, *, window: Window) -> Iterator[Lau
             *slide.each(f"const float v = {slide.way.loaded(2, 'l')}; if ({larger}) {{ best[l] = v; place[l] = tap; }}"),
             "met = true;",
         ],
-        [
-            *slide.way.results([0, 1]),
-            *slide.each(f"y0.at[l] = Stored<{slide.stored(0)}>::of(best[l]); y1.at[l] = place[l];"),
-        ],
+        slide.written("best[l]", "place[l]"),
     )
 
 
@@ -62,7 +59,7 @@ def window_route(dx: Array, dy: Array, at: Array, *, window: Window, size: Seque
     yield slide.launch(
         [f"float sums[{slide.way.width}] = {{}};"],
         [f"const int tap = {_tap(slide, window)};", *slide.each(f"if ({place} == tap) sums[l] += {value};")],
-        [*slide.way.results([0]), *slide.each(f"y0.at[l] = Stored<{slide.stored(0)}>::of(sums[l]);")],
+        slide.written("sums[l]"),
     )
 
 
