@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import dtype_of
 from runtime.kernels import cpu, numpy
 from runtime.kernels.cpu.driver import Table
 
@@ -68,6 +69,8 @@ def spaced(x: Array, gap: int) -> Array:
 
 
 def poison(dtype: Any) -> Any:
+    if dtype == dtype_of("bf16"):
+        return np.array((0x7FC0,), dtype)
     return np.dtype(dtype).type(np.nan if np.dtype(dtype).kind == "f" else 77)
 
 
