@@ -70,6 +70,7 @@ def make(op: str, *args: Expr, leaf: Any = None) -> Expr:
     return found
 
 
+@cache
 def operand(i: int) -> Expr:
     return make("operand", leaf=i)
 
@@ -310,6 +311,12 @@ def rebuild(expr: Expr, args: tuple[Expr, ...]) -> Expr:
 
 def substitute(expr: Expr, values: Mapping[int, Expr]) -> Expr:
     """The expression with other expressions in place of operands."""
+    return _substituted(expr, tuple(values.items()))
+
+
+@cache
+def _substituted(expr: Expr, pairs: tuple[tuple[int, Expr], ...]) -> Expr:
+    values = dict(pairs)
     done: dict[Expr, Expr] = {}
 
     def walk(e: Expr) -> Expr:
@@ -326,6 +333,7 @@ def substitute(expr: Expr, values: Mapping[int, Expr]) -> Expr:
     return walk(expr)
 
 
+@cache
 def replace(expr: Expr, old: Expr, new: Expr) -> Expr:
     """The expression with one node in place of another."""
     if expr is old:
@@ -359,6 +367,7 @@ def work(expr: Expr) -> int:
     return sum(bool(e.args) for e in nodes(expr))
 
 
+@cache
 def derivative(expr: Expr, i: int) -> Expr:
     """d expr / d operand i."""
     done: dict[Expr, Expr] = {}

@@ -13,6 +13,7 @@ from netcompiler.targets import Chooser, Target
 
 def finished(program: Program, target: Target, why: Why) -> Program:
     """A fused instruction stands where the map stood."""
+    chooser = Chooser(target)
     readers = readers_of(program)
     cores = {i.result: position for position, i in enumerate(program.instructions) if i.op in CORES and readers[i.result] == 1}
     lines: list[Instruction | None] = list(program.instructions)
@@ -21,7 +22,7 @@ def finished(program: Program, target: Target, why: Why) -> Program:
             continue
         for value in sorted(set(instruction.operands) & cores.keys(), key=lambda v: -cores[v]):
             core = program.instructions[cores[value]]
-            if reason := _refused(program, target, core, instruction, cores[value], position):
+            if reason := _refused(program, chooser, core, instruction, cores[value], position):
                 why(because(program, instruction, f"is not computed in {core.op} {core.result.name}: {reason}"))
                 continue
             lines[cores[value]] = None
@@ -33,7 +34,7 @@ def finished(program: Program, target: Target, why: Why) -> Program:
     return replace(program, instructions=tuple(line for line in lines if line), forward=forward)
 
 
-def _refused(program: Program, target: Target, core: Instruction, outer: Instruction, at: int, position: int) -> str:
+def _refused(program: Program, chooser: Chooser, core: Instruction, outer: Instruction, at: int, position: int) -> str:
     if at < program.forward <= position:
         return "it is kept for the backward half"
     if outer.attributes["shape"] != core.result.shape:
@@ -42,9 +43,9 @@ def _refused(program: Program, target: Target, core: Instruction, outer: Instruc
         return f"{odd.name} is neither of its shape nor one number for each channel"
     if any(node.op in ("index", "uniform") for expr in outer.attributes["exprs"] for node in nodes(expr)):
         return "it depends on positions"
-    offer = Chooser(target).offer(core)
+    offer = chooser.offer(core)
     if not offer.finishes:
-        return f"{target.name} has no kernel that does that"
+        return f"{chooser.target.name} has no kernel that does that"
     return offer.behind(region((core, outer), outer.results, outer.origin))
 
 

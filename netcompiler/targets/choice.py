@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from netcompiler.plan import Facts, Instruction, site
+from netcompiler.plan import Facts, Instruction, Value, site
 from netcompiler.targets.target import Offer, Reason, Target
 
 ENGINE = ":"
@@ -38,10 +38,15 @@ class Chooser:
     exact: bool = False
     deterministic: bool = False
     repacks: bool = True
+    chosen: dict[Hashable, Offer] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What was chosen already: a net has few kinds of instruction, and many of each."""
 
     def offer(self, instruction: Instruction) -> Offer:
-        able = self.able(instruction)
-        return able[0] if len(able) == 1 else self.choice(instruction).offer
+        key = _kind(instruction)
+        if key not in self.chosen:
+            able = self.able(instruction)
+            self.chosen[key] = able[0] if len(able) == 1 else self.choice(instruction).offer
+        return self.chosen[key]
 
     def able(self, instruction: Instruction) -> list[Offer]:
         """Those that can run it; the last resort only where nothing else can."""
@@ -92,3 +97,17 @@ class Chooser:
         pack = offer.packs.instruction(instruction.core, "")
         packs = self.offer(pack)
         return self.facts.get(site(pack), {}).get(packs.name, self.target.seconds(packs, pack))
+
+
+def _kind(instruction: Instruction) -> Hashable:
+    """Equal for instructions that differ in nothing but the names of their values."""
+    numbers: dict[Value, int] = {}
+    return tuple(
+        (
+            one.op,
+            len(one.results),
+            *((numbers.setdefault(value, len(numbers)), value.dtype, value.shape) for value in (*one.results, *one.operands)),
+            *one.attributes.items(),
+        )
+        for one in (instruction, *instruction.body)
+    )
