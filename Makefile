@@ -2,14 +2,15 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CUDA ?= 13
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(NEW_ENOUGH) && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check bench accuracy editor
+.PHONY: help setup demo test slow check bench bench-gpu accuracy editor
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/installed-core ## the environment in .venv, with .venv/bin/netc
 
@@ -39,6 +40,9 @@ bench: setup ## how long checking, compiling and training take, beside PyTorch; 
 
 accuracy: setup ## nets trained on all of Fashion-MNIST, and what they reach; a quarter of an hour
 	$(BIN)/python tests/benchmarks/accuracy.py
+
+bench-gpu: $(VENV)/installed-test $(VENV)/installed-cuda$(CUDA) ## on a GPU: is all right, how fast is it beside PyTorch; PEER=python, CUDA=12 for an older driver
+	$(BIN)/python tests/benchmarks/gpu.py $(if $(PEER),--peer-python $(PEER))
 
 editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm
 	npm install --prefix tests/editor --no-audit --no-fund --no-package-lock

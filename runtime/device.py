@@ -14,7 +14,7 @@ import numpy as np
 
 from netcompiler.plan import Instruction
 from runtime import oracle
-from runtime.arrays import Array, aligned
+from runtime.arrays import Array, aligned, write
 from runtime.environment import available
 
 Call = Callable[[], None]
@@ -96,7 +96,7 @@ class Host:
         return _InPlace(inputs)
 
     def write(self, to: Array, values: Any) -> None:
-        to[...] = values
+        write(to, values)
 
     def fill(self, array: Array, byte: int) -> None:
         array.fill(byte)

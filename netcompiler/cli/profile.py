@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     args.mode = args.mode or usual_mode(loaded.graph)
     os.environ.update(threads_of(args.target, args.threads))  # before NumPy is there
     args.target = chosen(args.target)
-    args.precision = precision_of(loaded.recipe, args.target).replace("fp", "float")
+    args.precision = precision_of(loaded.recipe, args.target)
     job = job_of(loaded, args.mode, args.batch, args.target, kept(args.target))
     try:
         plan = plan_of(job)
@@ -68,7 +68,7 @@ def _measured(args: argparse.Namespace, plan: Plan, chooser: Chooser) -> Profile
         session.step(inputs, targets)
     else:
         session.run(inputs)
-    best = ceilings(plan.target)
+    best = ceilings(plan.target, args.precision)
     return Profile(program, chooser, session.timed(program.name, args.runs), best.flops, best.bytes)
 
 
@@ -76,7 +76,7 @@ def _lines(args: argparse.Namespace, profile: Profile) -> Iterator[str]:
     width, style = terminal.width(sys.stdout), terminal.style(sys.stdout)
     what = "a training step" if args.mode == "train" else "an inference"
     count = len(profile.timed)
-    how = f"{args.precision} on {args.target}"
+    how = f"{args.precision.replace('fp', 'float')} on {args.target}"
     yield f"{args.spec}, {what}, batch {args.batch}, {how}: {1e3 * profile.seconds:,.2f} ms in {count:,} instructions"
     yield f"the machine's best, measured: {profile.flops / 1e9:,.1f} GF/s multiplying matrices, {profile.bytes / 1e9:,.1f} GB/s copying"
     for columns in (layer_columns(profile, args.top), instruction_columns(profile, args.top)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netcompiler.plan import Instruction
-from runtime.arrays import Array, bytes_at
+from runtime.arrays import Array, bytes_at, write
 from runtime.device import Call, Later, Slots
 from runtime.kernels import cuda
 from runtime.kernels.cuda.driver import MAIN, Driver
@@ -64,7 +64,7 @@ class Gpu:
             return
         there = _lying(to)
         here = np.empty(there.shape, there.dtype)
-        here.transpose(np.argsort(_order(to)))[...] = values
+        write(here.transpose(np.argsort(_order(to))), values)
         self.driver.upload(there, here)
 
     def fill(self, array: Array, byte: int) -> None:
