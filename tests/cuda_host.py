@@ -56,7 +56,7 @@ class HostDriver:
         return array.copy()
 
     def compile(self, sources: Iterable[str]) -> None:
-        list(map(compiled, sources))
+        build(sources)
 
     def function(self, source: str) -> Any:
         return compiled(source)
@@ -95,22 +95,43 @@ class HostDriver:
         return
 
 
-@cache
+_kernels: dict[str, Any] = {}
+
+
 def compiled(source: str) -> Any:
     """Its kernel as a function of a table, a grid and a block."""
-    symbol = "k" + hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
-    waits = "__sync" in source or "__shfl" in source
-    text = source.replace('extern "C" __global__', "static") + (
-        f'\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ run_grid({ENTRY}, *t, g, b, s); }}\n'
-    )
+    build([source])
+    return _kernels[source]
+
+
+def build(sources: Iterable[str]) -> None:
+    """Many at once are quicker than one after the other."""
+    missing = {_symbol(source): source for source in sources if source not in _kernels}
+    if not missing:
+        return
     folder = _folder()
-    (folder / f"{symbol}.cpp").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, "-include", str(SHIM), "-c", f"{symbol}.cpp", "-o", f"{symbol}.o"]
+    for symbol, source in missing.items():
+        (folder / f"{symbol}.cpp").write_text(_text(source, symbol), encoding="utf-8")
+    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, "-include", str(SHIM), "-c", *(f"{symbol}.cpp" for symbol in missing)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + text
-    code = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
-    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code)
+    assert done.returncode == 0, done.stderr + "".join(missing.values())
+    for symbol, source in missing.items():
+        code = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
+        _kernels[source] = _called(ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code), "__sync" in source or "__shfl" in source)
+
+
+def _called(kernel: Any, waits: bool) -> Any:
     return lambda table, grid, block: kernel(table, grid, block, _stacks() if waits else None)
+
+
+def _symbol(source: str) -> str:
+    return "k" + hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+
+
+def _text(source: str, symbol: str) -> str:
+    own = source.replace('extern "C" __global__', "static")
+    call = f"run_grid({ENTRY}, *t, g, b, s)"
+    return f'{own}\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ {call}; }}\n'
 
 
 @cache
