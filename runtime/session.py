@@ -21,6 +21,8 @@ Figures = Callable[[], dict[str, float]]
 WEIGHTS = ("parameters", "statistics", "frozen")
 PASSING = ("inputs", "sums", "derived")
 """Segments that hold nothing from one step to the next."""
+GIVEN = ("row", "valid", "share", "rate", "epoch")
+"""Controls that are set for each step."""
 
 
 class Session:
@@ -132,13 +134,17 @@ class Session:
     def restore(self, values: Mapping[str, Array]) -> None:
         """What `state` gave, of this plan or of one that keeps the same things. Nothing is set when something does not fit."""
         lasting = self._lasting()
-        arrays = {name: self._fitted(lasting, name, value) for name, value in values.items()}
+        arrays = {name: self._fitted(lasting, name, value) for name, value in values.items() if name not in GIVEN}
         if missing := [name for name in lasting if name not in values]:
             raise InputError(f"{', '.join(missing[:3])}{' and others' * (len(missing) > 3)} {'is' if len(missing) == 1 else 'are'} missing")
         for name, array in arrays.items():
             self._write(lasting[name], array)
         self.controls.clear()
         self.stale = True
+
+    def keeps(self) -> set[str]:
+        """The names of what `state` gives."""
+        return set(self._lasting())
 
     def spoilt(self) -> str:
         """The name of a state that is kept and holds what is not finite; nothing where there is none."""
@@ -152,7 +158,7 @@ class Session:
         self.device.write(external(state, self.arrays[state.value.name]), values)
 
     def _lasting(self) -> dict[str, State]:
-        return {name: state for name, state in self.plan.states.items() if state.segment not in PASSING}
+        return {name: state for name, state in self.plan.states.items() if state.segment not in PASSING and name not in GIVEN}
 
     def _fitted(self, known: Mapping[str, State], name: str, value: Any) -> Array:
         if name not in known:

@@ -420,7 +420,7 @@ def test_a_run_that_is_over_goes_on_with_more_epochs(ask: Ask) -> None:
         (["--set", "train.layers={fc: {freeze: true}}"], "cannot change layers.fc.freeze none -> true"),
         (["--set", "name=other"], "--set name=other would change the net"),
         (["--data", "digits"], "--data does not go with --resume"),
-        (["--set", "train.ema=0.9"], "average.conv.weight"),
+        (["--set", "train.ema=0.9"], "cannot change ema none -> 0.9: it would keep other numbers"),
     ],
 )
 def test_what_a_run_keeps(ask: Ask, words: list[str], hint: str) -> None:
@@ -438,6 +438,18 @@ def test_two_processes_on_one_run(ask: Ask) -> None:
         answer = ask("train", "--resume", "tiny-1", "--epochs", "2")
     assert (answer.status, "runs/tiny-1 is written by another process now" in answer.err) == (1, True)
     assert len(metrics("runs/tiny-1")) == 1
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["augment=[flip, crop: {padding: 1}]", "clip=1", "accumulate=2", "schedule=cosine", "metrics=[top1]", "optimizer.adam.beta1=0.8"],
+)
+def test_what_may_change_is_changed(ask: Ask, setting: str) -> None:
+    ask("train", "tiny.yaml", "--quiet", "--epochs", "1")
+    answer = ask("train", "--resume", "tiny-1", "--epochs", "2", "--set", f"train.{setting}")
+    assert answer.status == 0, answer.err
+    assert re.search(rf"changed +.*{setting.partition('=')[0].split('.')[0]}", answer.out)
+    assert len(metrics("runs/tiny-1")) == 2
 
 
 def test_another_machine_or_net_is_said(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -474,6 +486,20 @@ def test_ctrl_c_keeps_the_weights(tmp_path: Path) -> None:
     )
     assert summary(str(tmp_path / "runs/tiny-1"))["ended"] == "interrupted"
     assert checkpoint.load(tmp_path / "runs/tiny-1/last.safetensors")[0].keys() >= {"fc.weight"}
+
+
+def test_training_goes_on_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    """As in `netc train ... | head -1`."""
+    with started(tmp_path, "--epochs", "3", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr
+        said = process.stderr.read()
+        assert process.wait(60) == 141
+    assert b"cannot be written" not in said
+    assert json.loads((tmp_path / "runs/tiny-1/summary.json").read_text(encoding="utf-8"))["ended"] == "complete"
+    assert (tmp_path / "runs/tiny-1/report.html").exists()
 
 
 def test_a_terminal_gets_a_table(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
+from netcompiler.cli.terminal import say
 from netcompiler.recipe.watch import RISING
 from netcompiler.report.figures import size
 
@@ -47,8 +48,7 @@ class _Lines:
 
     def _write(self, line: str) -> None:
         self.written = time.perf_counter()
-        self.stream.write(line + "\n")
-        self.stream.flush()
+        say(self.stream, line)
 
 
 class Plain(_Lines):

@@ -15,6 +15,7 @@ from netcompiler.recipe.differences import Difference, differences, flat
 
 if TYPE_CHECKING:
     from runtime.runs import Run
+    from runtime.session import Session
     from runtime.states import Saved
 
 
@@ -44,6 +45,7 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]
     if saved:
         _fits(run, saved, origin)
+        _keeps(session, saved, changes)
         trainer.resume(saved)
         rows += [("changed", ", ".join(map(str, changes)))] if changes else []
         rows += [("but", why)] if (why := _why_not_the_same(saved.record, origin, changes)) else []
@@ -79,6 +81,16 @@ def _fits(run: Run, saved: Saved, origin: Mapping[str, Any]) -> None:
 
     if saved.record["pictures"] != origin["pictures"]:
         raise RunError(f"{run.folder} was trained on {saved.record['pictures']:,} pictures, and its data has {origin['pictures']:,} now")
+
+
+def _keeps(session: Session, saved: Saved, changes: Sequence[Difference]) -> None:
+    """An average of the weights, or another rule's numbers, cannot begin in the middle."""
+    from runtime.session import GIVEN
+
+    if changes and session.keeps() != saved.tensors.keys() - {*GIVEN}:
+        raise Refusal(
+            f"a run that goes on cannot change {', '.join(map(str, changes))}: it would keep other numbers than it has kept so far"
+        )
 
 
 def _why_not_the_same(record: Mapping[str, Any], origin: Mapping[str, Any], changes: Sequence[Difference]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TextIO
 
 from netcompiler.diagnostics import Style
@@ -23,3 +24,10 @@ def width(stream: TextIO) -> int | None:
 def style(stream: TextIO) -> Style:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return Style(stream.isatty() and not plain)
+
+
+def say(stream: TextIO, text: str) -> None:
+    """A line, at once. That nobody reads any more is no reason to end what takes hours."""
+    with suppress(BrokenPipeError):
+        stream.write(text + "\n")
+        stream.flush()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, one_thread
+from netcompiler.cli.terminal import say
 from netcompiler.recipe import PRECISIONS
 from netcompiler.targets import AUTO, TARGETS
 
@@ -40,6 +41,8 @@ def main(words: Sequence[str]) -> int:
         remarks.write(faulty.found)
     except (CheckpointError, DataError, FigureError, InputError, RunError, Unwritten) as error:
         print(f"netc: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"netc: {error.filename or 'the run'} cannot be written: {error.strerror}", file=sys.stderr)
     return FAULTY
@@ -98,7 +101,7 @@ def _train(args: argparse.Namespace) -> int:
     _check_tensorboard(args)
     with _begun(args) as ready, ExitStack() as open_:
         if not args.quiet:
-            print(as_json("begin", run=str(ready.run.folder), **ready.about) if args.json else ready.heading, flush=True)
+            say(sys.stdout, as_json("begin", run=str(ready.run.folder), **ready.about) if args.json else ready.heading)
         with display(sys.stdout, args.quiet, args.json) as shown:
             if args.tensorboard:
                 shown = open_.enter_context(also(shown, ready.run, ready.trainer.progress.step))
