@@ -410,9 +410,10 @@ def netc(folder: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The status, and what was said on standard error but for what is only told to who waits."""
     with process:
         _, said = process.communicate(timeout=PATIENCE)
-    return process.returncode, said
+    return process.returncode, "".join(line for line in said.splitlines(True) if "it is kept for the next time" not in line)
 
 
 def signalled(process: subprocess.Popen[str], sign: Path, number: int, after: float) -> tuple[int, str]:
