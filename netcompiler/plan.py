@@ -206,6 +206,9 @@ class Plan:
 # what is measured of instructions
 
 
+ENGINE = ":"
+"""Stands in a fact between an offer and the engine of its library that was timed."""
+
 Facts: TypeAlias = Mapping[str, Mapping[str, float]]
 """Measured seconds by site and offer; infinity where an offer refused to be built."""
 

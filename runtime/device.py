@@ -62,6 +62,9 @@ class Device(Protocol):
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Call]:
         """What runs the instructions one after the other."""
 
+    def engines(self, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
+        """The names of a library's ways to run an instruction that is its business, the most promising first."""
+
     def moved(self, to: Array, values: Array) -> Call:
         """What copies from one array here to another."""
 
@@ -114,6 +117,9 @@ class Host:
 
             return cpu.bound(instructions, views, seed)
         return [call for instruction in instructions for call in oracle.calls(instruction, views, seed)]
+
+    def engines(self, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
+        return []
 
     def moved(self, to: Array, values: Array) -> Call:
         return partial(np.copyto, to, values)

@@ -6,10 +6,11 @@ It knows instructions and arrays, and nothing of specs; who keeps the facts: fac
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import inf
 
-from netcompiler.plan import Home, Instruction, Site, Value
+from netcompiler.plan import ENGINE, Home, Instruction, Site, Trial, Value
 from runtime.arrays import Array, dtype_of
 from runtime.binding import view
 from runtime.device import Device
@@ -21,6 +22,8 @@ BEATEN = 1.5
 """What takes so many times as long as the fastest is not measured more closely."""
 SHORTEST = 5e-4
 """Seconds of one measurement: what is shorter is repeated within it."""
+ENGINES = 8
+"""Of a library, so many are timed."""
 
 
 Key = tuple[str, str]
@@ -36,7 +39,7 @@ def timed(each: Site, device: Device) -> dict[str, dict[str, float]]:
     views = {value.name: _array(value, each.homes[value.name].pitch, device) for value in values}
     facts: dict[str, dict[str, float]] = {}
     runs: dict[Key, Run] = {}
-    for trial in each.trials:
+    for trial in (way for offer in each.trials for way in _ways(offer, views, device)):
         try:
             runs[trial.site, trial.offer] = _bound(trial.instruction, views, device)
         except Exception:  # whatever a kernel does not bear: the next plan takes another
@@ -44,6 +47,17 @@ def timed(each: Site, device: Device) -> dict[str, dict[str, float]]:
     for (name, taken), seconds in _least(runs).items():
         facts.setdefault(name, {})[taken] = seconds
     return facts
+
+
+def _ways(trial: Trial, views: dict[str, Array], device: Device) -> Iterator[Trial]:
+    """An offer as it is, and by the most promising engines of its library."""
+    yield trial
+    try:
+        found = device.engines(trial.instruction, _with_own(trial.instruction, views, device))
+    except Exception:  # the library that refuses this refuses the trial, too
+        return
+    for engine in found[:ENGINES]:
+        yield trial._replace(offer=f"{trial.offer}{ENGINE}{engine}", instruction=replace(trial.instruction, engine=engine))
 
 
 def _array(value: Value, pitch: int, device: Device) -> Array:
@@ -56,10 +70,16 @@ def _array(value: Value, pitch: int, device: Device) -> Array:
 
 
 def _bound(instruction: Instruction, views: dict[str, Array], device: Device) -> Run:
-    for value in instruction.writes:
-        views.setdefault(value.name, _array(value, 0, device))
-    calls = device.whole(device.bound([instruction], views, 0))
+    calls = device.whole(device.bound([instruction], _with_own(instruction, views, device), 0))
     return lambda times: device.seconds(calls * times) / times
+
+
+def _with_own(instruction: Instruction, views: dict[str, Array], device: Device) -> dict[str, Array]:
+    """With what is packed, which all that read it share, and a workspace, which is different for each."""
+    for value in instruction.results:
+        views.setdefault(value.name, _array(value, 0, device))
+    scratch = instruction.scratch
+    return {**views, scratch.name: _array(scratch, 0, device)} if scratch else views
 
 
 def _least(runs: Mapping[Key, Run]) -> dict[Key, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
 from typing import Any
 
 import cuda_cudnn
@@ -14,14 +16,17 @@ from test_cpu_conv import CASES, operands
 from netcompiler.passes.finish import finished
 from netcompiler.passes.select import select
 from netcompiler.passes.why import silent
-from netcompiler.plan import Axis, Instruction, Plan, Program, Value, site
+from netcompiler.plan import Axis, Home, Instruction, Plan, Program, Value, site
 from netcompiler.scalar import Expr, operand, parts, relu, unary
 from netcompiler.targets import Chooser
 from netcompiler.targets.cuda import CUDA
+from netcompiler.targets.sites import sites
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cudnn
+from runtime.kernels.cuda.device import Gpu
 from runtime.kernels.cuda.steps import Refused
+from runtime.tune import timed
 
 F32 = np.dtype(np.float32)
 ROOM = 4096
@@ -113,7 +118,7 @@ def test_a_map_that_cudnn_computes_is_written_into_the_convolution_and_has_anoth
     able = Chooser(CUDA).able(fused)
     assert [offer.name for offer in able] == ["conv.cudnn", "conv.apart"]
     assert taken(plan, {}) == "cudnn"
-    assert taken(plan, {site(fused): {"conv.cudnn": float("inf")}}) == "apart"
+    assert taken(plan, {site(fused): {"conv.cudnn": inf}}) == "apart"
 
 
 def taken(plan: Plan, facts: Any) -> str:
@@ -128,10 +133,27 @@ def test_other_maps_follow(expr: Expr) -> None:
 
 
 def test_of_engines_the_fastest_is_asked_for_by_its_name() -> None:
-    facts = {site(PRODUCT): {"conv.cudnn": 1e-3, "conv.cudnn:eng5_k2=3": 2e-3, "conv.cudnn:eng0": 1e-3}}
+    facts = {site(PRODUCT): {"conv.cudnn": 1e-3, "conv.cudnn:eng5_k2=3": 2e-3, "conv.cudnn:eng0": 9e-4}}
     plan = Plan("x", "infer", 2, "cuda", "f32", {}, {"infer": Program("infer", (PRODUCT,), {"y": Y})})
     assert select(plan, Chooser(CUDA)).programs["infer"].instructions[0].engine == ""
     assert select(plan, Chooser(CUDA, facts)).programs["infer"].instructions[0].engine == "eng0"
+
+
+def test_what_no_library_builds_is_the_last_resorts() -> None:
+    plan = Plan("x", "infer", 2, "cuda", "f32", {}, {"infer": Program("infer", (PRODUCT,), {"y": Y})}, {"": {}, "infer": {}})
+    [each] = sites(plan, Chooser(CUDA))
+    assert [trial.offer for trial in each.trials] == ["conv.cudnn"]
+    assert taken(plan, {site(PRODUCT): {"conv.cudnn": inf, "conv.cudnn:eng0": 1e-3}}) == "cudnn"
+    assert taken(plan, {site(PRODUCT): {"conv.cudnn": inf, "conv.cudnn:eng0": inf}}) == "plain"
+
+
+def test_an_offer_is_timed_by_each_engine() -> None:
+    plan = Plan("x", "infer", 2, "cuda", "f32", {}, {"infer": Program("infer", (PRODUCT,), {"y": Y})})
+    homes = {value.name: Home("own", 0) for value in (X, W, Y)}
+    [each] = sites(replace(plan, homes={"": homes, "infer": {}}), Chooser(CUDA))
+    facts = timed(each, Gpu(HostDriver()))[each.name]
+    assert list(facts) == ["conv.cudnn", "conv.cudnn:eng0"]
+    assert all(0 < seconds < inf for seconds in facts.values())
 
 
 def planned(dtype: Any = F32, room: int = ROOM, **how: Any) -> cudnn.Plan:
@@ -159,7 +181,7 @@ def test_a_plan_fits_into_its_workspace_or_there_is_none() -> None:
 def test_what_is_left_out_is_said() -> None:
     four = Instruction((Y,), "conv", (X, W), {"window": (Axis(3),) * 4, "groups": 1})
     mixed = Instruction((Y,), "conv", (X, Value("w", "f64", W.shape)), PRODUCT.attributes)
-    [offer, _] = CUDA.offers["conv"]
+    offer = CUDA.offers["conv"][0]
     assert offer.cannot(four) == "4 sides, and 3 are the most"
     assert offer.cannot(mixed) == "numbers of f32 and f64"
     assert offer.cannot(PRODUCT) == ""

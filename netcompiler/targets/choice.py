@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from netcompiler.plan import Facts, Instruction, Value, site
+from netcompiler.plan import ENGINE, Facts, Instruction, Value, site
 from netcompiler.targets.target import Offer, Reason, Target
 
-ENGINE = ":"
-"""Stands in a fact between an offer and the engine of a library that was timed."""
+
+def engines(known: Mapping[str, float], offer: Offer) -> dict[str, float]:
+    """Seconds by the names of engines; the library's own first choice has none."""
+    own = (name.partition(ENGINE)[::2] for name in known)
+    return {engine: known[f"{name}{ENGINE}{engine}" if engine else name] for name, engine in own if name == offer.name}
+
+
+def least(known: Mapping[str, float], offer: Offer) -> float | None:
+    return min(engines(known, offer).values(), default=None)
 
 
 class NoOffer(Exception):
@@ -45,7 +52,7 @@ class Chooser:
         key = _kind(instruction)
         if key not in self.chosen:
             able = self.able(instruction)
-            self.chosen[key] = able[0] if len(able) == 1 else self.choice(instruction).offer
+            self.chosen[key] = able[0] if len(able) == 1 and not able[0].library else self.choice(instruction).offer
         return self.chosen[key]
 
     def able(self, instruction: Instruction) -> list[Offer]:
@@ -58,16 +65,20 @@ class Chooser:
         return able
 
     def choice(self, instruction: Instruction) -> Choice:
-        able, known = self.able(instruction), self._known(instruction)
-        measured = all(offer.name in known for offer in able)
-        by = {offer: inf if known.get(offer.name) == inf else self.target.seconds(offer, instruction) for offer in able}
-        own = {offer: known[offer.name] if measured else by[offer] for offer in able}
-        return Choice({offer: seconds + self._packing(offer, instruction) for offer, seconds in own.items()}, measured)
+        """By facts where all were measured. What could not be built is the worst; if nothing could, it is the last resort's turn."""
+        known, able = self._known(instruction), self.able(instruction)
+        if all(least(known, offer) == inf for offer in able):
+            able = [offer for offer in self.target.offered(instruction) if not self._refusal(offer, instruction)]
+        facts = {offer: least(known, offer) for offer in able}
+        measured = None not in facts.values()
+        own = {offer: fact for offer, fact in facts.items() if fact is not None and (measured or fact == inf)}
+        seconds = {offer: own[offer] if offer in own else self.target.seconds(offer, instruction) for offer in able}
+        return Choice({offer: taken + self._packing(offer, instruction) for offer, taken in seconds.items()}, measured)
 
     def running(self, instruction: Instruction, offer: Offer) -> Instruction:
         """With the fastest of a library's engines, where they were measured."""
-        own = {name: seconds for name, seconds in self._known(instruction).items() if name.startswith(offer.name + ENGINE)}
-        return offer.running(instruction, min(own, key=lambda name: own[name]).partition(ENGINE)[2] if own else "")
+        known = engines(self._known(instruction), offer)
+        return offer.running(instruction, min(known, key=lambda engine: known[engine]) if known else "")
 
     def because(self, instruction: Instruction) -> str:
         """Why this offer and no other: what each would take, or why it cannot."""

@@ -11,13 +11,13 @@ from netcompiler.targets.target import Offer
 
 
 def sites(plan: Plan, chooser: Chooser) -> list[Site]:
-    """Each kind of instruction with a choice once, the first of its kind."""
+    """Each kind of instruction with a choice, of offers or of a library's engines, once: the first of its kind."""
     found: dict[str, Site] = {}
     for program in plan.programs.values():
         homes = {**plan.homes[""], **plan.homes[program.name]}
         for instruction in program:
             able = chooser.able(instruction)
-            if len(able) < 2:
+            if len(able) < 2 and not able[0].library:
                 continue
             name = site(instruction)
             if name not in found:

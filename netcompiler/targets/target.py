@@ -55,6 +55,8 @@ class Offer:
     """Whether it computes a map on its results before it writes them."""
     behind: Callable[[Instruction], Reason] = always
     """The reason why it does not compute just this map, or why it needs one."""
+    library: bool = False
+    """Whether it asks a library, which has several engines for it, and may have none."""
     work: Callable[[Instruction], Work] = plain
     speed: float = 1.0
     stream: float = 1.0

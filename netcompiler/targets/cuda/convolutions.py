@@ -72,9 +72,9 @@ def _filled(instruction: Instruction, work: Work) -> Work:
 
 CONVOLUTIONS = {
     "conv": (
-        Offer("conv", "cudnn", not_convolved, room, finishes=True, behind=not_ended, work=by_tiles, speed=SPEED),
-        Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=by_tiles_in_two, speed=SPEED),
+        Offer("conv", "cudnn", not_convolved, room, finishes=True, behind=not_ended, work=by_tiles, library=True, speed=SPEED),
+        Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=by_tiles_in_two, library=True, speed=SPEED),
     ),
-    "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, work=by_tiles, speed=SPEED),),
-    "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, work=by_tiles, speed=SPEED),),
+    "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, work=by_tiles, library=True, speed=SPEED),),
+    "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, work=by_tiles, library=True, speed=SPEED),),
 }

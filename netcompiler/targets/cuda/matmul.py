@@ -28,7 +28,7 @@ def not_apart(instruction: Instruction) -> Reason:
 
 MATMUL = {
     "matmul": (
-        Offer("matmul", "cublas", not_multiplied, room, finishes=True, behind=not_added, speed=SPEED),
-        Offer("matmul", "apart", not_multiplied, room, finishes=True, behind=not_apart, work=in_two, speed=SPEED),
+        Offer("matmul", "cublas", not_multiplied, room, finishes=True, behind=not_added, library=True, speed=SPEED),
+        Offer("matmul", "apart", not_multiplied, room, finishes=True, behind=not_apart, work=in_two, library=True, speed=SPEED),
     )
 }

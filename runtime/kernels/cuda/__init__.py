@@ -16,6 +16,9 @@ from runtime import oracle
 from runtime.arrays import Array
 from runtime.kernels.behind import behind
 from runtime.kernels.cuda import collective, convolutions, depthwise, form, matmul, pointwise, products, sampling, window
+from runtime.kernels.cuda.convolutions import Convolution
+from runtime.kernels.cuda.driver import Driver
+from runtime.kernels.cuda.matmul import Product
 from runtime.kernels.cuda.steps import Step
 
 FAMILIES: tuple[ModuleType, ...] = (collective, convolutions, depthwise, form, matmul, pointwise, products, sampling, window)
@@ -31,6 +34,14 @@ KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
 
 def bound(instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Step]:
     return [step for instruction in instructions for step in _steps(instruction, views, seed)]
+
+
+def engines(driver: Driver, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
+    """Of the library that runs an instruction; none where our own kernels do."""
+    for step in _steps(instruction, views, 0):
+        if isinstance(step, Convolution | Product):
+            return step.engines(driver)
+    return []
 
 
 def _steps(instruction: Instruction, views: Mapping[str, Array], seed: int) -> Iterator[Step]:

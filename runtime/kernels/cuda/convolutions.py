@@ -48,6 +48,9 @@ class Convolution:
     def prepare(self, driver: Driver) -> None:
         self.plans[driver] = cudnn.planned(self.task, self.workspace.nbytes, self.engine, handle=driver.handle(cudnn.handle))
 
+    def engines(self, driver: Driver) -> list[str]:
+        return cudnn.engines(self.task, self.workspace.nbytes, handle=driver.handle(cudnn.handle))
+
     def run(self, driver: Driver) -> None:
         self.plans[driver].run(self.addresses, address(self.workspace), driver.handle(cudnn.handle))
 

@@ -81,6 +81,9 @@ class Gpu:
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Call]:
         return [Steps(self.driver, cuda.bound(instructions, views, seed))]
 
+    def engines(self, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
+        return cuda.engines(self.driver, instruction, views)
+
     def moved(self, to: Array, values: Array) -> Call:
         return Steps(self.driver, [Copy(to, values)])
 

@@ -43,6 +43,9 @@ class Product:
     def prepare(self, driver: Driver) -> None:
         self.plans[driver] = cublas.planned(self.task, self.workspace, self.engine, driver.handle(cublas.handle))
 
+    def engines(self, driver: Driver) -> list[str]:
+        return cublas.engines(self.task, self.workspace.nbytes, driver.handle(cublas.handle))
+
     def run(self, driver: Driver) -> None:
         self.plans[driver].run()
 
