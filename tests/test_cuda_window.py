@@ -78,14 +78,14 @@ def test_patches_and_their_adjoints(name: str, c: int, gap: int) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90a"])
-@pytest.mark.parametrize("window", [POOLS["residual stem"][1], POOLS["wider than is written out"][1]])
+@pytest.mark.parametrize("window", [POOLS["residual stem"][1], POOLS["wider than is written out"][1], (Axis(4, 2, 1, 1),) * 3])
 def test_windows_compile_for_gpus_without_spills(architecture: str, window: Window) -> None:
-    sides = (12, 14)
+    sides = (12, 14, 9)[: len(window)]
     shape, out = (2, *sides, 16), (2, *sizes(window, sides), 16)
     x, y, at = np.empty(shape, F32), np.empty(out, F32), np.empty(out, np.uint8)
     p = np.empty((*out[:-1], prod(w.kernel for w in window), 16), F32)
     how: dict[str, Any] = {"window": window}
-    sums = {**how, "axes": (1, 2)}
+    sums = {**how, "axes": tuple(range(1, 1 + len(sides)))}
     compiles(architecture, "window_max", [(out, F32), (out, np.uint8)], x, **how)
     compiles(architecture, "window_route", [(shape, F32)], y, at, **how, size=sides)
     compiles(architecture, "window_sum", [(out, F32)], x, **sums)

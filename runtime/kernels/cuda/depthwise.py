@@ -19,7 +19,7 @@ from runtime.kernels.behind import Behind, plain
 from runtime.kernels.cuda import pointwise
 from runtime.kernels.cuda.code import TYPES, indented
 from runtime.kernels.cuda.finish import Finish
-from runtime.kernels.cuda.frame import Adjoint, Direct, Reach
+from runtime.kernels.cuda.frame import Reach, adjoint, direct
 from runtime.kernels.cuda.places import digits, offset
 from runtime.kernels.cuda.slices import added, shares
 from runtime.kernels.cuda.slide import Slide, Source, source
@@ -37,8 +37,7 @@ SUMS = 80
 def conv_depthwise(
     y: Array, x: Array, w: Array, *, window: Window, groups: int, workspace: Array, math: str = "", behind: Behind | None = None
 ) -> Iterator[Launch]:
-    reaches = {axis: Direct(w, x.shape[axis]) for axis, w in enumerate(window, 1)}
-    yield from _convolution(behind or plain(y), x, w, reaches, workspace)
+    yield from _convolution(behind or plain(y), x, w, direct(x, range(1, y.ndim - 1), window), workspace)
 
 
 def conv_dx_depthwise(
@@ -53,8 +52,7 @@ def conv_dx_depthwise(
     math: str = "",
     behind: Behind | None = None,
 ) -> Iterator[Launch]:
-    reaches = {axis: Adjoint(w, y.shape[axis]) for axis, w in enumerate(window, 1)}
-    yield from _convolution(behind or plain(x), y, w, reaches, workspace)
+    yield from _convolution(behind or plain(x), y, w, adjoint(y, range(1, x.ndim - 1), window), workspace)
 
 
 def _convolution(behind: Behind, x: Array, w: Array, reaches: Mapping[int, Reach], workspace: Array) -> Iterator[Launch]:

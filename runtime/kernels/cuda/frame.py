@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol
 
 from netcompiler.plan import Axis
+from runtime.arrays import Array
 from runtime.kernels.cuda.text import Kernel
 
-UNROLLED = 5
-"""Taps along an axis that are written out one by one; of more there is a loop."""
+KNOWN = 5
+"""Taps along an axis up to which their number stands in the text."""
+UNROLLED = 27
+"""Taps of a window that are written out one by one; where it has more, outer axes are loops."""
 
 
 class Reach(Protocol):
@@ -29,11 +33,12 @@ class Direct:
     window: Axis
     cells: int
     tap: int | None = None
+    unrolled: bool = True
 
     def opened(self, kernel: Kernel, j: int, position: str) -> list[str]:
         cell = _sum([_times(position, self.window.stride), _apart(kernel, j, self.window), f"- (int){kernel.number(self.window.low)}"])
         return [
-            *([] if self.tap is not None else taps(kernel, j, self.window)),
+            *([] if self.tap is not None else _taps(kernel, j, self.window, self.unrolled)),
             f"if (const int c{j} = {cell}; (u32)c{j} < (u32){kernel.number(self.cells)}) {{",
         ]
 
@@ -44,6 +49,7 @@ class Adjoint:
 
     window: Axis
     cells: int
+    unrolled: bool = True
 
     def opened(self, kernel: Kernel, j: int, position: str) -> list[str]:
         stride = self.window.stride
@@ -51,7 +57,7 @@ class Adjoint:
         whole = f" && f{j} % {stride} == 0" * (stride > 1)
         inside = f"f{j} >= 0{whole} && f{j} / {stride} < (int){kernel.number(self.cells)}"
         return [
-            *taps(kernel, j, self.window),
+            *_taps(kernel, j, self.window, self.unrolled),
             f"if (const int f{j} = {far}; {inside}) {{ const int c{j} = f{j} / {stride};",
         ]
 
@@ -82,15 +88,30 @@ class Named:
         return [f"{{ const i64 n{j} = {self.number}; const int c{j} = n{j} < 0 ? 0 : n{j} < {most} ? n{j} : {most};"]
 
 
-def taps(kernel: Kernel, j: int, window: Axis) -> list[str]:
-    """The loop over the taps of an axis."""
-    loop = f"for (int t{j} = 0; t{j} < {count(kernel, window)}; ++t{j}) {{"
-    return [f"#pragma unroll\n{loop}" if window.kernel <= UNROLLED else loop]
+def direct(x: Array, axes: Sequence[int], window: Sequence[Axis]) -> dict[int, Direct]:
+    """Windows over axes of what they read."""
+    each = zip(axes, window, _unrolled(window), strict=True)
+    return {axis: Direct(w, x.shape[axis], unrolled=unrolled) for axis, w, unrolled in each}
+
+
+def adjoint(y: Array, axes: Sequence[int], window: Sequence[Axis]) -> dict[int, Adjoint]:
+    """The way back from what windows gave."""
+    return {axis: Adjoint(w, y.shape[axis], unrolled) for axis, w, unrolled in zip(axes, window, _unrolled(window), strict=True)}
 
 
 def count(kernel: Kernel, window: Axis) -> str:
     """The taps of an axis."""
-    return str(window.kernel) if window.kernel <= UNROLLED else f"(int){kernel.number(window.kernel)}"
+    return str(window.kernel) if window.kernel <= KNOWN else f"(int){kernel.number(window.kernel)}"
+
+
+def _unrolled(window: Sequence[Axis]) -> list[bool]:
+    """For each axis; inner ones first."""
+    return [w.kernel <= KNOWN and prod(inner.kernel for inner in window[j:]) <= UNROLLED for j, w in enumerate(window)]
+
+
+def _taps(kernel: Kernel, j: int, window: Axis, unrolled: bool) -> list[str]:
+    """The loop over the taps of an axis."""
+    return [f"#pragma unroll{'' if unrolled else ' 1'}\nfor (int t{j} = 0; t{j} < {count(kernel, window)}; ++t{j}) {{"]
 
 
 def _apart(kernel: Kernel, j: int, window: Axis, sign: str = "") -> str:

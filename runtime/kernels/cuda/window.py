@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array
-from runtime.kernels.cuda.frame import Adjoint, Direct, count
+from runtime.kernels.cuda.frame import Direct, adjoint, count, direct
 from runtime.kernels.cuda.slide import Slide, Source, picked, source, summed
 from runtime.kernels.cuda.steps import Launch
 
@@ -14,11 +14,11 @@ Window = Sequence[Axis]
 
 
 def window_sum(y: Array, x: Array, *, axes: Sequence[int], window: Window) -> Iterator[Launch]:
-    yield summed(Slide([y], [source(x, axes)], _direct(x, axes, window)))
+    yield summed(Slide([y], [source(x, axes)], direct(x, axes, window)))
 
 
 def window_spread(x: Array, y: Array, *, axes: Sequence[int], window: Window, size: Sequence[int]) -> Iterator[Launch]:
-    yield summed(Slide([x], [source(y, axes)], _adjoint(y, axes, window)))
+    yield summed(Slide([x], [source(y, axes)], adjoint(y, axes, window)))
 
 
 def patches(p: Array, x: Array, *, window: Window) -> Iterator[Launch]:
@@ -33,12 +33,12 @@ def patches(p: Array, x: Array, *, window: Window) -> Iterator[Launch]:
 def unpatch(x: Array, p: Array, *, window: Window, size: Sequence[int]) -> Iterator[Launch]:
     sides, own = _sides(window), _by_side(p, window)
     steps = (p.strides[0], *(0 for _ in sides), p.strides[-1])
-    yield summed(Slide([x], [Source(own, steps, p.strides[1:-2], own.strides[1 + len(window) : -1])], _adjoint(p, sides, window)))
+    yield summed(Slide([x], [Source(own, steps, p.strides[1:-2], own.strides[1 + len(window) : -1])], adjoint(p, sides, window)))
 
 
 def window_max(y: Array, at: Array, x: Array, *, window: Window) -> Iterator[Launch]:
     """The first of the largest, NaN above all; a window that meets nothing but padding gives 0, at tap 0."""
-    slide = Slide([y, at], [source(x, _sides(window))], _direct(x, _sides(window), window))
+    slide = Slide([y, at], [source(x, _sides(window))], direct(x, _sides(window), window))
     width = slide.way.width
     larger = "!met || v > best[l] || (v != v && best[l] == best[l])"
     yield slide.launch(
@@ -54,21 +54,13 @@ def window_max(y: Array, at: Array, x: Array, *, window: Window) -> Iterator[Lau
 
 def window_route(dx: Array, dy: Array, at: Array, *, window: Window, size: Sequence[int]) -> Iterator[Launch]:
     sides = _sides(window)
-    slide = Slide([dx], [source(dy, sides), source(at, sides)], _adjoint(dy, sides, window))
+    slide = Slide([dx], [source(dy, sides), source(at, sides)], adjoint(dy, sides, window))
     value, place = slide.way.loaded(1, "l"), slide.way.loaded(2, "l")
     yield slide.launch(
         [f"float sums[{slide.way.width}] = {{}};"],
         [f"const int tap = {_tap(slide, window)};", *slide.each(f"if ({place} == tap) sums[l] += {value};")],
         slide.written("sums[l]"),
     )
-
-
-def _direct(x: Array, axes: Sequence[int], window: Window) -> dict[int, Direct]:
-    return {axis: Direct(w, x.shape[axis]) for axis, w in zip(axes, window, strict=True)}
-
-
-def _adjoint(y: Array, axes: Sequence[int], window: Window) -> dict[int, Adjoint]:
-    return {axis: Adjoint(w, y.shape[axis]) for axis, w in zip(axes, window, strict=True)}
 
 
 def _sides(window: Window) -> range:
