@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
+from runtime.arrays import Array
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda.code import indented
 from runtime.kernels.cuda.finish import Finish
@@ -24,9 +25,10 @@ Lying = Mapping[str, Sequence[tuple[int, int]]]
 """By space and digit the axis of the result along which it runs, and by how many cells."""
 
 
-def contracted(spaces: Spaces, left: Part, right: Part, behind: Behind, lying: Lying, slices: int = 1, apart: int = 0) -> Launch:
-    """With slices the inner space is cut, and each has a result of its own, so many bytes apart."""
+def contracted(spaces: Spaces, left: Part, right: Part, behind: Behind, lying: Lying, parts: Array | None = None) -> Launch:
+    """With parts, of which the first is the result, the inner space is cut into as many slices."""
     kernel, finish = Kernel(), Finish(behind)
+    slices, apart = (1, 0) if parts is None else (len(parts), parts.strides[0])
     rows, columns = _Tile(kernel, spaces, left, "left", "rows"), _Tile(kernel, spaces, right, "right", "columns")
     many, inner = prod(spaces["batch"]), prod(spaces["inner"])
     share = kernel.number(-(-inner // slices))
@@ -48,7 +50,9 @@ def contracted(spaces: Spaces, left: Part, right: Part, behind: Behind, lying: L
         *_written(kernel, finish, spaces, rows, columns, lying, texts, apart),
     ]
     grid = rows.count * columns.count * many * slices
-    return kernel.launch((grid, 1, 1), (THREADS, 1, 1), [left.array, right.array, *finish.read], finish.results)
+    return kernel.launch(
+        (grid, 1, 1), (THREADS, 1, 1), [left.array, right.array, *finish.read], finish.results if parts is None else [parts]
+    )
 
 
 class _Tile:

@@ -55,7 +55,7 @@ def conv_dw_plain(
     right = Part(x, {"batch": _channels(x, c), "inner": _rows(x, window), "columns": _taps(x, window)}, cells)
     lying = {"batch": [(0, k)], "rows": [(0, 1)], "columns": [(axis, 1) for axis in range(1, w.ndim)]}
     parts = shares(workspace, w)
-    yield contracted(spaces, left, right, plain(parts[0]), lying, len(parts), parts.strides[0])
+    yield contracted(spaces, left, right, plain(parts[0]), lying, parts)
     if workspace is not None:
         yield added(w, parts)
 
