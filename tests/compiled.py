@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import dtype_of
+from runtime.arrays import dtype_of, write
 from runtime.kernels import cpu, numpy
 from runtime.kernels.cpu.driver import Table
 
@@ -72,6 +72,13 @@ def poison(dtype: Any) -> Any:
     if dtype == dtype_of("bf16"):
         return np.array((0x7FC0,), dtype)
     return np.dtype(dtype).type(np.nan if np.dtype(dtype).kind == "f" else 77)
+
+
+def narrowed(x: Array, dtype: str) -> Array:
+    """As it is kept in a dtype."""
+    y = np.empty(x.shape, dtype_of(dtype))
+    write(y, x)
+    return y
 
 
 def normal(*shape: int, seed: int = 0) -> Array:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from runtime.arrays import Array
+from runtime.arrays import Array, dtype_of, numbers, write
 
-TYPES = {0: np.dtype(np.float32), 2: np.dtype(np.float16)}
+TYPES = {0: dtype_of("f32"), 2: dtype_of("f16"), 14: dtype_of("bf16")}
 OPERATION = {"transa": (3, 4), "transb": (4, 4), "epilogue": (7, 4), "bias": (8, 8), "bias type": (26, 4)}
 LAYOUT = {"count": (5, 4), "offset": (6, 8)}
 PREFERENCE = {"workspace": (1, 8), "reductions": (3, 4), "a": (5, 4), "b": (6, 4), "c": (7, 4), "d": (8, 4)}
@@ -83,14 +83,14 @@ class Blas:
         for matrix, name in ((a, "a"), (b, "b"), (c, "c"), (d, "d")):
             assert matrix.value % self.wanted[name] == 0, f"{name} lies otherwise than told"
         left, right, third, result = (self._at(x.value, layout) for x, layout in ((a, la), (b, lb), (c, lc), (d, ld)))
-        left, right = (x.swapaxes(1, 2) if own[key] else x for x, key in ((left, "transa"), (right, "transb")))
+        left, right = (numbers(x.swapaxes(1, 2) if own[key] else x) for x, key in ((left, "transa"), (right, "transb")))
         total = alpha._obj.value * np.matmul(left.astype(np.float64), right)
         if beta._obj.value:
-            total = total + beta._obj.value * third
+            total = total + beta._obj.value * numbers(third)
         if own["epilogue"] & 4:
             bias = _strided(own["bias"], (result.shape[1],), (1,), TYPES[own["bias type"]])
-            total = total + bias[:, None]
-        result[...] = np.maximum(total, 0) if own["epilogue"] & 2 else total
+            total = total + numbers(bias)[:, None]
+        write(result, np.maximum(total, 0) if own["epilogue"] & 2 else total)
         return 0
 
     def _make(self, made: Any, **own: Any) -> int:

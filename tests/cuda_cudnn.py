@@ -12,9 +12,9 @@ import numpy as np
 from jax import lax
 from numpy.lib.stride_tricks import as_strided
 
-from runtime.arrays import Array
+from runtime.arrays import Array, dtype_of, numbers, write
 
-DTYPES = {"FLOAT": np.dtype(np.float32), "HALF": np.dtype(np.float16)}
+DTYPES = {"FLOAT": dtype_of("f32"), "HALF": dtype_of("f16"), "BFLOAT16": dtype_of("bf16")}
 PLANS = (("eng7_k2=1", 1 << 40, ()), ("eng5_k2=3", 128, ("TENSOR_CORE",)), ("eng0", 64, ()), ("eng1", 0, ("NONDETERMINISTIC",)))
 """Name, workspace and notes, as heuristics would list them."""
 
@@ -60,7 +60,7 @@ class Graph:
     # what is described
 
     def tensor(self, *, dim: Sequence[int], stride: Sequence[int], data_type: str, uid: int) -> Tensor:
-        return Tensor(lambda at: at_address(at[uid], dim, stride, data_type).astype(np.float32))
+        return Tensor(lambda at: numbers(at_address(at[uid], dim, stride, data_type)))
 
     def conv_fprop(self, *, image: Tensor, weight: Tensor, **how: Any) -> Tensor:
         return self._made(lambda at: np.asarray(fprop(image.value(at), weight.value(at), **how)))
@@ -130,7 +130,7 @@ class Graph:
         assert handle == OPENED
         result = self.made[-1]
         y = at_address(addresses[result.said["uid"]], result.said["dim"], result.said["stride"], result.said["data_type"])
-        y[...] = result.value(addresses)
+        write(y, result.value(addresses))
 
 
 def at_address(address: int, dims: Sequence[int], strides: Sequence[int], dtype: str) -> Array:

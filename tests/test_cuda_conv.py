@@ -9,7 +9,7 @@ from typing import Any
 import cuda_cudnn
 import numpy as np
 import pytest
-from compiled import Array, close, expected, normal
+from compiled import Array, close, expected, narrowed, normal
 from cuda_host import ON_GPU, HostDriver, results
 from test_cpu_conv import CASES, operands
 
@@ -21,6 +21,7 @@ from netcompiler.scalar import Expr, operand, parts, relu, unary
 from netcompiler.targets import Chooser
 from netcompiler.targets.cuda import CUDA
 from netcompiler.targets.sites import sites
+from runtime.arrays import numbers
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cudnn
@@ -60,6 +61,16 @@ def test_windows_of_all_kinds(name: str, op: str, gap: int) -> None:
     [made] = results(f"{op}_cudnn", [(shape, F32)], *read, gap=gap * (op != "conv_dw"), workspace=ROOM, **how)
     [wanted] = expected(op, [(shape, F32)], *read, **how)
     close(made, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+@pytest.mark.parametrize("op", ["conv", "conv_dx", "conv_dw"])
+def test_numbers_of_16_bits(op: str, dtype: str) -> None:
+    read, shape, how = kernels(CASES["dilation, groups"])[op]
+    read = tuple(narrowed(x, dtype) for x in read)
+    [made] = results(f"{op}_cudnn", [(shape, read[0].dtype)], *read, workspace=ROOM, **how)
+    [wanted] = expected(op, [(shape, F32)], *map(numbers, read), **how)
+    close(numbers(made), wanted, 1e-2)
 
 
 def refusal(op: str, shape: tuple[int, ...], read: tuple[Array, ...], how: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compiled import close, expected, normal
+from compiled import close, expected, narrowed, normal
 from cuda_cublas import Blas
 from cuda_host import ON_GPU, HostDriver, results
 from test_cpu_conv import PRODUCTS
@@ -19,6 +19,7 @@ from netcompiler.plan import Instruction, Plan, Program, Value, site
 from netcompiler.scalar import Expr, operand, relu, unary
 from netcompiler.targets import Chooser
 from netcompiler.targets.cuda import CUDA
+from runtime.arrays import numbers
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cublas
@@ -51,6 +52,13 @@ def test_rows_and_columns(sizes: tuple[int, int, int], ta: bool, tb: bool, gap: 
     types, how = [((rows, columns), F32)], {"ta": ta, "tb": tb}
     [y] = results("matmul_cublas", types, a, b, gap=gap, workspace=ROOM, **how)
     close(y, expected("matmul", types, a, b, **how)[0])
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+def test_numbers_of_16_bits(dtype: str) -> None:
+    a, b = narrowed(normal(13, 33, seed=1), dtype), narrowed(normal(70, 33, seed=2), dtype)
+    [y] = results("matmul_cublas", [((13, 70), a.dtype)], a, b, workspace=ROOM, ta=False, tb=True)
+    close(numbers(y), expected("matmul", [((13, 70), F32)], numbers(a), numbers(b), ta=False, tb=True)[0], 1e-2)
 
 
 BATCHES = {
