@@ -129,9 +129,12 @@ def _symbol(source: str) -> str:
 
 
 def _text(source: str, symbol: str) -> str:
+    """In a namespace of its own, for the functions of other texts have the same names."""
     own = source.replace('extern "C" __global__', "static")
     call = f"run_grid({ENTRY}, *t, g, b, s)"
-    return f'{own}\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ {call}; }}\n'
+    return (
+        f'namespace {{\n{own}\n}}\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ {call}; }}\n'
+    )
 
 
 @cache

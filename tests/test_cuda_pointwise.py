@@ -13,6 +13,8 @@ from test_cpu_pointwise import BROADCASTS, ODD, UNARY, normal_numbers, spread
 
 from netcompiler import scalar
 from netcompiler.scalar import Expr, cast, compare, index, literal, make, operand, relu, select, uniform
+from runtime.arrays import aligned, dtype_of, numbers, write
+from runtime.kernels import cuda
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -31,8 +33,8 @@ def mapped(
 @pytest.mark.parametrize("op", UNARY)
 def test_functions_to_the_last_places(op: str) -> None:
     x = spread(1e-3, 1, 20)
-    for numbers in (x, np.abs(x)):
-        [y], [wanted] = mapped((make(op, A),), numbers)
+    for values in (x, np.abs(x)):
+        [y], [wanted] = mapped((make(op, A),), values)
         np.testing.assert_allclose(normal_numbers(y), normal_numbers(wanted), 5e-7)
 
 
@@ -65,6 +67,51 @@ def test_positions_and_whole_numbers() -> None:
     np.testing.assert_array_equal(y, wanted.astype(F32))
     [y], [wanted] = mapped((cast(A * 255, "u8"),), np.linspace(0, 1, 40, dtype=F32), into=(U8,))
     np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.parametrize("exponent", [k / 4 for k in range(-16, 17)] + [1.1, -2.3, 5.0])
+def test_powers(exponent: float) -> None:
+    x = spread(1)
+    for values in (x, np.abs(x)):
+        [y], _ = mapped((make("pow", A, literal(exponent)),), values)
+        wanted = np.power(values.astype(np.float64), np.full(values.shape, exponent))
+        np.testing.assert_allclose(normal_numbers(y), normal_numbers(wanted), 2e-6)
+
+
+def test_powers_that_are_quarters_share_a_text_with_no_other() -> None:
+    texts = {
+        exponent: next(
+            iter(cuda.KERNELS["map"](x := normal(8), x, exprs=(make("pow", A, literal(exponent)),), shape=(8,), dtype="f32"))
+        ).source
+        for exponent in (0.75, -0.75, 1.1, 1.2)
+    }
+    assert "quarters<3>" in texts[0.75]
+    assert "quarters<-3>" in texts[-0.75]
+    assert "pow(" in texts[1.1]
+    assert texts[1.1] == texts[1.2]
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 1023, 5000])
+def test_a_run_of_any_length_moves_16_bytes_at_a_time(length: int) -> None:
+    """What is left behind the last whole pack is done, too, and nothing behind that."""
+    a, b = aligned(4 * length).view(F32), normal(length, seed=1)
+    a[...] = normal(length)
+    [y], [wanted] = mapped((A * B + 0.3,), a, b)
+    close(y, wanted, 1e-6)
+    [launch] = cuda.KERNELS["map"](a, a, exprs=(A * 2,), shape=a.shape, dtype="f32")
+    assert "pack<4>" in launch.source
+    assert launch.table[-2:] == (length // 4, length % 4)
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+@pytest.mark.parametrize("shape", [(5, 24), (3, 7)])
+def test_numbers_of_16_bits_are_computed_with_in_32(dtype: str, shape: tuple[int, int]) -> None:
+    x, y = (np.empty(shape, dtype_of(dtype)) for _ in range(2))
+    write(x, normal(*shape) * 3)
+    scale, how = normal(shape[-1], seed=2), {"exprs": (A * B / 3,), "shape": shape, "dtype": "f32"}
+    [found] = results("map", [(shape, dtype_of(dtype))], x, scale, **how)
+    write(y, numbers(x) * scale / np.float32(3))
+    np.testing.assert_array_equal(numbers(found), numbers(y))
 
 
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])

@@ -16,8 +16,8 @@ QUARTERS = 16
 
 
 def number_of(dtypes: Sequence[str]) -> str:
-    """What to compute in, for operands and results of these dtypes."""
-    return "f32" if any(dtype in FLOATS for dtype in dtypes) else "f64"
+    """What to compute in, for operands and results of these dtypes: f64 holds whole numbers exactly."""
+    return "f32" if "f64" not in dtypes and not {"f32", "f16", "bf16"}.isdisjoint(dtypes) else "f64"
 
 
 def is_quarter(exponent: Expr) -> bool:

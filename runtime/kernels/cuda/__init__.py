@@ -15,13 +15,39 @@ from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
 from runtime.kernels.behind import behind
-from runtime.kernels.cuda import collective, convolutions, depthwise, form, matmul, pointwise, products, sampling, window
+from runtime.kernels.cuda import (
+    collective,
+    convolutions,
+    depthwise,
+    form,
+    matmul,
+    pointwise,
+    products,
+    random,
+    reduction,
+    region,
+    sampling,
+    window,
+)
 from runtime.kernels.cuda.convolutions import Convolution
 from runtime.kernels.cuda.driver import Driver
 from runtime.kernels.cuda.matmul import Product
 from runtime.kernels.cuda.steps import Step
 
-FAMILIES: tuple[ModuleType, ...] = (collective, convolutions, depthwise, form, matmul, pointwise, products, sampling, window)
+FAMILIES: tuple[ModuleType, ...] = (
+    collective,
+    convolutions,
+    depthwise,
+    form,
+    matmul,
+    pointwise,
+    products,
+    random,
+    reduction,
+    region,
+    sampling,
+    window,
+)
 
 KERNELS: dict[str, Callable[..., Iterable[Step]]] = {
     name: function

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
 from netcompiler.scalar import COMPARE, Expr
-from runtime.kernels.expressions import FLOATS
+from runtime.kernels.expressions import FLOATS, is_quarter
 
 TYPES = {
     "f64": "double",
@@ -83,6 +83,8 @@ class Computation:
             return "!" + truths[0] if e.op == "not" else {"and": " && ", "or": " || "}[e.op].join(truths), "b1"
         if e.op == "select":
             return f"{self._as(self.value(e.args[0]), 'b1')} ? {self.number(e.args[1])} : {self.number(e.args[2])}", real
+        if e.op == "pow" and is_quarter(e.args[1]):
+            return f"quarters<{round(4 * e.args[1].leaf)}>({self.number(e.args[0])})", real
         numbers = [self.number(arg) for arg in e.args]
         if e.op in COMPARE:
             return f"{numbers[0]} {SIGNS[e.op]} {numbers[1]}", "b1"

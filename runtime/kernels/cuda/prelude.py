@@ -44,13 +44,22 @@ template <> struct Stored<f16> {
     __device__ static inline f16 of(float x) { return f16{float_to_half(x)}; }
 };
 
-// So many neighbours, moved at once.
-template <class T, int N> struct alignas(sizeof(T) * N) Pack { T at[N]; };
+// So many neighbours, moved at once, or by 16 bytes.
+template <class T, int N> struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) Pack { T at[N]; };
 
 __device__ inline float larger(float a, float b) { return a != a || a > b ? a : b; }
 __device__ inline float smaller(float a, float b) { return a != a || a < b ? a : b; }
 __device__ inline double larger(double a, double b) { return a != a || a > b ? a : b; }
 __device__ inline double smaller(double a, double b) { return a != a || a < b ? a : b; }
+// a ** (Count / 4), by roots and products; minus infinity to a power that is not whole is infinity, and the root of -0 is -0.
+template <int Count, class T> __device__ inline T quarters(T a) {
+    const int n = Count < 0 ? -Count : Count;
+    if (n % 4) a = (a == -(T)INF ? (T)INF : a) + (T)0;
+    const T half = n % 4 ? sqrt(a) : a;
+    T y = (n % 2 ? sqrt(half) : (T)1) * (n / 2 % 2 ? half : (T)1);
+    for (int i = 0; i < n / 4; ++i) y *= a;
+    return Count < 0 ? (T)1 / y : y;
+}
 template <class T> __device__ inline T logistic(T x) { return (T)1 / ((T)1 + exp(-x)); }
 template <class T> __device__ inline T softened(T x) { return larger(x, (T)0) + log1p(exp(-fabs(x))); }
 """

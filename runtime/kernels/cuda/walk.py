@@ -1,4 +1,7 @@
-"""How threads find their way in arrays of one shape: a thread's number as a position, and addresses there."""
+"""How threads find their way in arrays of one shape: a thread's number as a position, and addresses there.
+
+Places count the axes of a layout from its last, which is 1.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,29 @@ FAR = 2**31
 
 @dataclass(frozen=True)
 class Walk:
-    """Arrays along the axes of a layout, of which leading ones of size 1 are left out, `width` columns at a time."""
+    """Arrays along the axes of a layout, of which leading ones of size 1 are left out, `width` columns at a time.
+
+    `name` is what a text calls the width, where it does not write the number."""
 
     sizes: tuple[int, ...]
     steps: tuple[tuple[int, ...], ...]
     arrays: tuple[Array, ...]
     width: int = 1
+    name: str = ""
+
+    @property
+    def places(self) -> range:
+        return range(1, len(self.sizes) + 1)
 
     @property
     def packs(self) -> int:
+        """Whole ones."""
         return prod(self.sizes) // self.width
+
+    @property
+    def rest(self) -> int:
+        """Columns of a single line behind its last whole pack."""
+        return prod(self.sizes) % self.width
 
     @property
     def unsigned(self) -> str:
@@ -44,25 +60,35 @@ class Walk:
         """Whether an array varies along a row."""
         return bool(self.steps[i][-1])
 
-    def positions(self, kernel: Kernel, begin: str) -> list[str]:
-        """Lines that take a number of a pack apart: p1 is the first of its columns, p2 the row, and so on."""
-        of, count = self.unsigned, len(self.sizes)
-        lines = [f"{of} rest = {begin};"]
-        for place, size in enumerate(reversed(self.sizes), 1):
-            many = kernel.number(size // self.width if place == 1 else size) if place < count else ""
-            own = f"rest % ({of}){many}" if many else "rest"
-            lines.append(f"const {of} p{place} = {f'{self.width} * ({own})' if place == 1 and self.width > 1 else own};")
-            lines += [f"rest /= ({of}){many};"] if many else []
-        return lines
+    def varies(self, i: int, places: Sequence[int]) -> bool:
+        """Whether it does along any of some axes."""
+        return any(self.steps[i][-place] and self.sizes[-place] > 1 for place in places)
 
-    def addresses(self, kernel: Kernel) -> list[str]:
+    def count(self, places: Sequence[int]) -> int:
+        """Packs along some axes."""
+        return prod(self._along(place) for place in places)
+
+    def positions(self, kernel: Kernel, begin: str, places: Sequence[int] | None = None) -> list[str]:
+        """Lines that take a number of a pack apart along all axes, or some: p1 is the first of its columns, p2 the row, and so on."""
+        lines, of, number = [], self.unsigned, begin
+        some = self.places if places is None else places
+        for place in some[:-1]:
+            many, left = f"({of}){kernel.number(self._along(place))}", f"left{place}"
+            lines += [f"const {of} {left} = {number};", self._position(place, f"{left} % {many}")]
+            number = f"{left} / {many}"
+        return [*lines, *(self._position(place, number) for place in some[-1:])]
+
+    def addresses(self, kernel: Kernel, places: Sequence[int] | None = None) -> list[str]:
         """Lines that find where each array has what lies at the positions: at0, at1 and so on."""
-        lines = []
-        for i, (array, own) in enumerate(zip(self.arrays, self.steps, strict=True)):
-            terms = [f"p1 * {array.itemsize}"] if own[-1] else []
-            terms += [f"p{place} * ({self.unsigned}){kernel.number(step)}" for place, step in enumerate(reversed(own[:-1]), 2)]
-            lines.append(f"char* const at{i} = {' + '.join([kernel.address(array), *terms])};")
-        return lines
+        some = self.places if places is None else places
+        bases = [kernel.address(array) for array in self.arrays]
+        return [f"char* const at{i} = {' + '.join([base, *self.moves(kernel, i, some)])};" for i, base in enumerate(bases)]
+
+    def moves(self, kernel: Kernel, i: int, places: Sequence[int]) -> list[str]:
+        """Bytes to go along some axes."""
+        columns = [f"p1 * {self.arrays[i].itemsize}"] if 1 in places and self.dense(i) else []
+        rows = (f"p{place} * ({self.unsigned}){kernel.number(self.steps[i][-place])}" for place in places if place > 1)
+        return [*columns, *rows]
 
     def loads(self, some: Sequence[int]) -> list[str]:
         """Lines that read packs x0, x1, …; of what does not vary along a row one number."""
@@ -70,7 +96,7 @@ class Walk:
 
     def load(self, i: int, place: str) -> str:
         """A line that reads pack x0, x1, … from an address."""
-        return f"const {self.pack(i)} x{i} = *(const {self.pack(i)}*){place};"
+        return f"const {self.pack(i)} x{i} = *(const {self.pack(i)}*)({place});"
 
     def loaded(self, i: int, lane: str) -> str:
         """A number of what was read, as it is in registers."""
@@ -84,27 +110,42 @@ class Walk:
         return [f"{self.pack(i)} y{i};" for i in some]
 
     def pack(self, i: int) -> str:
-        return f"Pack<{TYPES[self.dtypes[i]]}, {self.width if self.dense(i) else 1}>"
+        return f"Pack<{TYPES[self.dtypes[i]]}, {self._wide if self.dense(i) else 1}>"
+
+    @property
+    def _wide(self) -> str:
+        return self.name or str(self.width)
+
+    def _position(self, place: int, number: str) -> str:
+        first = f"{self._wide} * ({number})" if place == 1 and self._wide != "1" else number
+        return f"const {self.unsigned} p{place} = {first};"
+
+    def _along(self, place: int) -> int:
+        return self.sizes[-place] // (self.width if place == 1 else 1)
 
 
-def walk(layout: Layout, arrays: Sequence[Array], indexed: bool = False) -> Walk:
-    """With packs as wide as columns and addresses allow. `indexed` keeps axes of size 1, whose positions may be asked for."""
-    first = 0 if indexed else next((i for i, n in enumerate(layout.sizes[:-1]) if n > 1), len(layout.sizes) - 1)
+def walk(layout: Layout, arrays: Sequence[Array], most: int = WIDEST, rest: bool = False) -> Walk:
+    """With packs as wide as columns and addresses allow, and not wider than `most`; with `rest` those of a single line may not fill it."""
+    first = next((i for i, n in enumerate(layout.sizes[:-1]) if n > 1), len(layout.sizes) - 1)
     whole = Walk(layout.sizes[first:], tuple(own[first:] for own in layout.steps), tuple(arrays))
-    return replace(whole, width=_width(whole))
+    return replace(whole, width=_width(whole, most, not rest or len(whole.sizes) > 1))
 
 
-def _width(whole: Walk) -> int:
+def _width(whole: Walk, most: int, divides: bool) -> int:
+    """Arrays of the whole shape are moved 16 bytes at a time, others as it comes."""
     dense = [i for i in range(len(whole.arrays)) if whole.dense(i)]
-    width = WIDEST // max((whole.arrays[i].itemsize for i in dense), default=WIDEST)
-    while width > 1 and not (whole.sizes[-1] % width == 0 and all(_aligned(whole, i, width) for i in dense)):
+    full = [i for i in dense if all(step for step, n in zip(whole.steps[i], whole.sizes, strict=True) if n > 1)] or dense
+    width = min(most, WIDEST // max((whole.arrays[i].itemsize for i in full), default=WIDEST))
+    while width > 1 and not ((whole.sizes[-1] % width == 0 or not divides) and all(_aligned(whole, i, width) for i in dense)):
         width //= 2
     return max(1, width)
 
 
 def _aligned(whole: Walk, i: int, width: int) -> bool:
+    """A pack begins at a multiple of its size, a large one of 16 bytes."""
     array = whole.arrays[i]
-    return all(distance % (width * array.itemsize) == 0 for distance in (address(array), *whole.steps[i][:-1]))
+    wanted = min(WIDEST, width * array.itemsize)
+    return all(distance % wanted == 0 for distance in (address(array), *whole.steps[i][:-1]))
 
 
 def striding(of: str, packs: str, body: Sequence[str]) -> list[str]:
