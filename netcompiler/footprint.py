@@ -1,4 +1,4 @@
-"""The memory that a net takes, in bytes: estimated before there is a plan (float32, nothing in place, nothing recomputed), or exact."""
+"""The memory that a net takes, in bytes: estimated before there is a plan (nothing in place, nothing recomputed), or exact."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import NamedTuple
 from netcompiler.graph import Graph, Node
 
 BYTES = 4
+HALF, HALVED = ("bf16", "fp16"), 2
+"""Precisions that keep activations in fewer bytes, and how many."""
 
 
 class Footprint(NamedTuple):
@@ -24,6 +26,8 @@ class Footprint(NamedTuple):
     gradients: int
     state: int
     kept: int
+    numbers: str
+    """How activations are kept."""
 
     @property
     def inference(self) -> int:
@@ -40,6 +44,7 @@ class Exact(NamedTuple):
     batch: int
     inference: Mapping[str, int]
     training: Mapping[str, int]
+    numbers: str
 
 
 PARTS = {
@@ -58,19 +63,26 @@ def parts(segments: Mapping[str, int]) -> dict[str, int]:
     return {**found, "other": total - sum(found.values()), "total": total}
 
 
-def footprint(graph: Graph, batch: int = 1, slots: int = 1) -> Footprint:
+def footprint(graph: Graph, batch: int = 1, slots: int = 1, precision: str | None = None) -> Footprint:
     """`slots`: how many numbers the optimizer holds for each parameter."""
+    parts = BYTES // HALVED if precision in HALF else 1
     learnable = BYTES * sum(node.params for node in graph)
     return Footprint(
         batch=batch,
         parameters=sum(map(_parameters, graph)),
-        activations=batch * sum(_bytes(node) for node in graph if _root(node) is node),
+        activations=batch * sum(_bytes(node) for node in graph if _root(node) is node) // parts,
         needed=sum(_parameters(node) for node in graph if node.only != "train"),
-        live=batch * _live(graph),
+        live=batch * _live(graph) // parts,
         gradients=learnable,
         state=slots * learnable,
-        kept=batch * _kept(graph),
+        kept=batch * _kept(graph) // parts,
+        numbers=numbers(precision),
     )
+
+
+def numbers(precision: str | None) -> str:
+    """How numbers are kept, in words."""
+    return f"{precision}, weights in float32" if precision in HALF else "float32"
 
 
 def _parameters(node: Node) -> int:

@@ -153,11 +153,29 @@ def test_check_tells_exactly_what_a_session_takes(ask) -> None:
 
 
 @pytest.mark.parametrize("format", ["text", "markdown"])
-def test_check_shows_plans_beside_the_estimate(ask, format: str) -> None:
-    status, out, _ = ask("check", "lenet", "--plan", "--batch", "8", "--format", format)
+def test_check_shows_what_plans_take_in_place_of_an_estimate(ask, format: str) -> None:
+    status, out, _ = ask("check", "lenet", "--batch", "8", "--format", format)
     assert status == 0
     assert re.search(r"(?m)^(\| )?training +(\| )?242 KiB +(\| )?242 KiB +(\| )?242 KiB", out)
-    assert "to the byte" in out
+    assert "to the byte: " in out
+    assert "An estimate" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "compiled"),
+    [
+        (["resnet:18"], True),
+        (["resnet:50"], False),
+        (["resnet:50", "--plan"], True),
+        (["lenet", "--scan", "40x36"], False),
+        (["lenet", "--set", "train.precision=bf16"], True),
+    ],
+)
+def test_small_nets_are_compiled_for_their_memory(ask, words: list[str], compiled: bool) -> None:
+    _, out, _ = ask("check", *words, "--batch", "2", "--depth", "1")
+    assert ("to the byte: " in out) == compiled
+    assert ("An estimate" in out) != compiled
+    assert ("bf16, weights in float32" in out) == ("bf16" in words[-1])
 
 
 def test_the_budget_is_held_against_the_plan(ask) -> None:

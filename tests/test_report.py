@@ -116,7 +116,7 @@ inference    25.6 KiB                           24.0 KiB  49.6 KiB
 training     25.6 KiB   25.5 KiB   25.5 KiB     37.5 KiB   114 KiB
 
 An estimate at batch 1 in float32; activations: the most that live at once, and those kept for the backward pass. All
-outputs together take 50.0 KiB.
+outputs together take 50.0 KiB. `--plan` compiles, and tells it to the byte.
 """
 
 UNFOLDED = """\

@@ -20,6 +20,9 @@ from netcompiler.scan import scan
 
 FORMATS = ("text", "json", "markdown", "github", "sarif")
 
+FEW = 100
+"""Layers of a net that is compiled before a person notices; the memory of larger ones is an estimate unless --plan is given."""
+
 
 def main(words: Sequence[str]) -> int:
     args = _parser().parse_args(words)
@@ -33,7 +36,7 @@ def main(words: Sequence[str]) -> int:
     memory = plans = None
     if graph:
         memory = estimate(graph, loaded.recipe, args.batch)
-        if args.plan and not loaded.errors:
+        if _compiles(args, graph) and not loaded.errors:
             plans, refused = _plans(graph, loaded.recipe, memory.batch)
             found += refused
         found += [] if graph.broken else overruns(graph, memory, Budget(args.max_params, args.max_macs, args.max_memory), plans)
@@ -52,7 +55,9 @@ def _parser() -> arguments.Parser:
     parser.add_argument(
         "--batch", type=arguments.count, metavar="N", help="pictures at once, for the memory; default: the spec's own, or 1"
     )
-    parser.add_argument("--plan", action="store_true", help="compile, too: the memory that plans take, to the byte, beside the estimate")
+    parser.add_argument(
+        "--plan", action="store_true", help=f"compile nets of more than {FEW} layers, too: the memory is what plans take, to the byte"
+    )
     parser.add_argument("--depth", type=arguments.depth, default=2, metavar="N|all", help="fold names of more than N parts; default: 2")
     parser.add_argument("--scan", type=arguments.sides, metavar="HxW", help="read a larger input position by position")
     parser.add_argument("--explain", metavar="LAYER", help="the formulas of one layer, or of all layers of a scope, with their numbers")
@@ -62,6 +67,12 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--max-memory", type=size, metavar="SIZE", help="fail when training at this batch takes more")
     parser.add_argument("--notes", action="store_true", help="show the remarks that are no errors")
     return parser
+
+
+def _compiles(args: argparse.Namespace, graph: Graph) -> bool:
+    """Whether the memory is that of the plans: where it is asked for, or said and soon known."""
+    said = args.max_memory is not None or (args.format in ("text", "json", "markdown") and not args.explain)
+    return bool(args.plan or (said and not args.scan and len(graph.nodes) <= FEW))
 
 
 def _plans(graph: Graph, recipe: Recipe | None, batch: int) -> tuple[Exact | None, Sequence[Diagnostic]]:

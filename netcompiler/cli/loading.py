@@ -31,4 +31,4 @@ def estimate(graph: Graph, recipe: Recipe | None, batch: int | None) -> Footprin
     """At the batch of the recipe and with its optimizer, or one picture and momentum."""
     optimizer = recipe.optimizer if recipe else None
     planned = recipe.batch // recipe.accumulate if recipe else 1
-    return footprint(graph, batch or max(1, planned), optimizer.slots if optimizer else 1)
+    return footprint(graph, batch or max(1, planned), optimizer.slots if optimizer else 1, recipe.precision if recipe else None)

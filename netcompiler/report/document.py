@@ -25,10 +25,8 @@ def as_text(graph: Graph, memory: Footprint, depth: int | None, width: int | Non
         middle,
         summary.as_text(summary.output_facts(graph), width, style),
         summary.as_text(figures, width, style),
-        summary.memory_table(memory, width, style),
-        textwrap.wrap(summary.memory_rule(memory), width or summary.WIDEST),
-        summary.exact_table(exact, width, style) if exact else [],
-        textwrap.wrap(summary.exact_rule(exact), width or summary.WIDEST) if exact else [],
+        summary.exact_table(exact, width, style) if exact else summary.memory_table(memory, width, style),
+        textwrap.wrap(summary.exact_rule(exact) if exact else summary.memory_rule(memory), width or summary.WIDEST),
     )
 
 
@@ -39,9 +37,9 @@ def as_markdown(graph: Graph, memory: Footprint, depth: int | None, exact: Exact
         return _joined(above, middle, [UNFINISHED])
     figures = [f"- {name}: **{count:,}** {remark}" for name, count, remark in summary.total_figures(totals(graph))]
     outputs = [f"- output: {text}" for _, text in summary.output_facts(graph)]
-    estimate = (as_markdown_table(summary.memory_columns(memory)), [summary.memory_rule(memory)])
-    plans = (as_markdown_table(summary.exact_columns(exact)), [summary.exact_rule(exact)]) if exact else ()
-    return _joined(above, middle, [*outputs, *figures], *estimate, *plans)
+    columns = summary.exact_columns(exact) if exact else summary.memory_columns(memory)
+    rule = summary.exact_rule(exact) if exact else summary.memory_rule(memory)
+    return _joined(above, middle, [*outputs, *figures], as_markdown_table(columns), [rule])
 
 
 def _joined(*parts: list[str]) -> str:

@@ -92,12 +92,12 @@ def memory_table(memory: Footprint, width: int | None, style: Style) -> list[str
 
 
 def exact_columns(exact: Exact) -> list[Column]:
-    """As the estimate, of what the plans take; a plan has bytes beside those four."""
+    """As the estimate; a plan has bytes beside those four."""
     plans = {"inference": exact.inference, "training": exact.training}
     rows = {mode: parts(segments) for mode, segments in plans.items() if segments}
     names = rows["inference"]
     sizes = [Column(name, tuple(figures.size(row[name]) if row[name] else "" for row in rows.values()), right=True) for name in names]
-    return [Column("plan", tuple(rows), tint="bold"), *sizes]
+    return [Column("memory", tuple(rows), tint="bold"), *sizes]
 
 
 def exact_table(exact: Exact, width: int | None, style: Style) -> list[str]:
@@ -108,13 +108,15 @@ def exact_table(exact: Exact, width: int | None, style: Style) -> list[str]:
 def exact_rule(exact: Exact) -> str:
     sizes = f"{sum(exact.inference.values()):,} bytes for inference"
     sizes += f" and {sum(exact.training.values()):,} for training" if exact.training else ""
-    return f"What the plans take at batch {exact.batch} in float32, to the byte: {sizes}. `netc plan --memory` shows what lies where."
+    return (
+        f"What the plans take at batch {exact.batch} in {exact.numbers}, to the byte: {sizes}. `netc plan --memory` shows what lies where."
+    )
 
 
 def memory_rule(memory: Footprint) -> str:
     return (
-        f"An estimate at batch {memory.batch} in float32; activations: the most that live at once, and those kept for the backward"
-        f" pass. All outputs together take {figures.size(memory.activations)}."
+        f"An estimate at batch {memory.batch} in {memory.numbers}; activations: the most that live at once, and those kept for the backward"
+        f" pass. All outputs together take {figures.size(memory.activations)}. `--plan` compiles, and tells it to the byte."
     )
 
 
