@@ -170,12 +170,6 @@ def test_cifar_is_read(tmp_path: Path, name: str, marks: int, files: list[str]) 
         read_set(name, tmp_path)
 
 
-def test_cifar_in_pickles_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "batches.meta").touch()
-    with pytest.raises(DataError, match=r"for Python, whose pickles can run any program.*test_batch\.bin"):
-        read_set("cifar10", tmp_path)
-
-
 def test_a_set_that_is_not_there_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(DataError, match=r"netc/mnist.*\{mnist: \{path: FOLDER\}\}.*digits"):

@@ -71,6 +71,8 @@ def seen(ask: Ask, source: str) -> dict[str, object]:
         (["d/train/rose/1.jpg", "d/val/rose/1.jpg"], "d", "{folder: {path: d}}"),
         (["d/no/1.wav", "d/yes/1.wav"], "d", "{signals: {path: d}}"),
         (["d/train.bin"], "d", "{cifar100: {path: d}}"),
+        (["d/data_batch_1", "d/batches.meta"], "d", "{cifar10: {path: d}}"),
+        (["d/meta", "d/train", "d/test"], "d", "{cifar100: {path: d}}"),
         (["d/train-000.npz", "d/train-001.npz", "d/test-000.npz"], "d", '{npz: {path: "d/train-{000..001}.npz", test: d/test-000.npz}}'),
         ([], "fashion-mini", "fashion_mini"),
     ],

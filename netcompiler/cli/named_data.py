@@ -10,7 +10,9 @@ from netcompiler.cli import Refusal
 
 SETS = {
     "data_batch_1.bin": "cifar10",
+    "data_batch_1": "cifar10",
     "train.bin": "cifar100",
+    "meta": "cifar100",
     "train-images-idx3-ubyte": "mnist",
     "train-images-idx3-ubyte.gz": "mnist",
 }

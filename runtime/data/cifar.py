@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in their binary form: rows of class numbers and 3,072 bytes of colour planes."""
+"""CIFAR-10 and CIFAR-100: rows of class numbers and 3,072 bytes of colour planes; or the same in batches for Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.data import python_batches
 from runtime.data.faults import DataError
 from runtime.data.fields import Table
 from runtime.data.rows import Rows, Sets
@@ -17,11 +18,23 @@ CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 def cifar10(home: Path) -> Sets:
+    if (home / "test_batch").is_file():
+        train = [home / f"data_batch_{number}" for number in range(1, 6)]
+        return Sets(_batches(train, "labels"), _batches([home / "test_batch"], "labels"), CIFAR10)
     return Sets(rows([home / f"data_batch_{number}.bin" for number in range(1, 6)], 1), rows([home / "test_batch.bin"], 1), CIFAR10)
 
 
 def cifar100(home: Path) -> Sets:
+    if (home / "meta").is_file():
+        train, test = (_batches([home / part], "fine_labels") for part in ("train", "test"))
+        return Sets(train, test, python_batches.names(home / "meta", "fine_label_names"))
     return Sets(rows([home / "train.bin"], 2), rows([home / "test.bin"], 2), _names(home / "fine_label_names.txt"))
+
+
+def _batches(paths: Sequence[Path], label: str) -> Rows:
+    parts = [python_batches.rows(path, label, prod(PICTURE)) for path in paths]
+    name = str(paths[0]) if len(paths) == 1 else str(paths[0].parent)
+    return Rows({"image": Table(name, *(x.reshape(-1, *PICTURE) for x, _ in parts)), "label": Table(name, *(y for _, y in parts))})
 
 
 def rows(paths: Sequence[Path], marks: int) -> Rows:

@@ -68,11 +68,11 @@ def _packed_or_not(path: Path) -> Path:
 
 
 def cifar10(path: str | None, faults: Faults) -> Sets:
-    return cifar.cifar10(folder("cifar10", path, "test_batch.bin"))
+    return cifar.cifar10(folder("cifar10", path, "test_batch.bin", other="test_batch"))
 
 
 def cifar100(path: str | None, faults: Faults) -> Sets:
-    return cifar.cifar100(folder("cifar100", path, "train.bin"))
+    return cifar.cifar100(folder("cifar100", path, "train.bin", other="meta"))
 
 
 def imagenet(path: str | None, faults: Faults) -> Sets:
@@ -80,16 +80,12 @@ def imagenet(path: str | None, faults: Faults) -> Sets:
     return read_folders(home / "train", home / "val", faults)
 
 
-def folder(name: str, path: str | None, marker: str, *more: Path) -> Path:
-    """Where a set lies: the first folder that holds one of its files."""
+def folder(name: str, path: str | None, marker: str, *more: Path, other: str = "") -> Path:
+    """Where a set lies: the first folder that holds one of its files, or the `other` that it has in another form."""
     places = [Path(path)] if path else list(_usual(name, *more))
     for place in places:
-        if any((place / f"{marker}{ending}").exists() for ending in ("", ".gz")):
+        if any((place / file).exists() for file in (marker, f"{marker}.gz", other or marker)):
             return place
-    if pickled := next((place for place in places if (place / "batches.meta").is_file() or (place / "meta").is_file()), None):
-        raise DataError(
-            f"{pickled} holds {name} for Python, whose pickles can run any program: fetch its binary version, with {marker} in it"
-        )
     looked = ", ".join(map(str, places))
     hint = (
         f"put its files there, name their folder with {{{name}: {{path: FOLDER}}}}, or take digits or fashion_mini, which come with netc"
