@@ -32,9 +32,10 @@ check: $(VENV)/installed-check ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## how long checking, compiling and training take, beside PyTorch; PEER=python names one that has it
+bench: setup $(VENV)/installed-image ## how long checking, compiling, reading pictures and training take, beside PyTorch; PEER=python names one that has it
 	$(BIN)/python tests/benchmarks/front_end.py
 	$(BIN)/python tests/benchmarks/plans.py
+	$(BIN)/python tests/benchmarks/loader.py
 	$(BIN)/python tests/benchmarks/against_torch.py
 	$(BIN)/python tests/benchmarks/cpu.py --peer-python $(or $(PEER),$(BIN)/python)
 
