@@ -18,7 +18,7 @@ import numpy as np
 from compiled import Room, Types, spaced
 
 from netcompiler.scalar import Expr
-from runtime.arrays import Array, aligned
+from runtime.arrays import Array, aligned, bytes_at
 from runtime.environment import available
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
@@ -26,6 +26,7 @@ from runtime.kernels.cpu.machine import loaded
 from runtime.kernels.cuda import library
 from runtime.kernels.cuda.driver import ENTRY, MAIN, Driver
 from runtime.kernels.cuda.hardware import opened
+from runtime.kernels.cuda.paper import BEGIN
 from runtime.kernels.cuda.steps import Launch
 from runtime.kernels.layout import address
 
@@ -194,10 +195,15 @@ class Twin:
 
 
 def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, workspace: int = 0, **attributes: Any) -> None:
-    """NVRTC takes all texts of a kernel, and registers suffice."""
-    made = [np.empty(shape, dtype) for shape, dtype in types]
-    own = {"workspace": np.empty(workspace, np.uint8)} if workspace else {}
-    for step in cuda.KERNELS[kernel](*made, *operands, **attributes, **own):
+    """NVRTC takes all texts of a kernel, and registers suffice. Nothing lies where its arrays are: who writes a text reads none of them."""
+    arrays = [*(np.empty(shape, dtype) for shape, dtype in types), *operands]
+    own = {"workspace": _nowhere(np.empty(workspace, np.uint8))} if workspace else {}
+    for step in cuda.KERNELS[kernel](*map(_nowhere, arrays), **attributes, **own):
         assert isinstance(step, Launch), "a copy has no text"
         _, said = library.compiled(step.source, architecture, "--ptxas-options=-v")
         assert "0 bytes spill stores, 0 bytes spill loads" in said, said
+
+
+def _nowhere(x: Array) -> Array:
+    reach = sum(step * (n - 1) for step, n in zip(x.strides, x.shape, strict=True)) + x.itemsize
+    return np.ndarray(x.shape, x.dtype, bytes_at(BEGIN, reach, None), 0, x.strides)
