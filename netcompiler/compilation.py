@@ -24,6 +24,7 @@ from netcompiler.passes.memory import memory
 from netcompiler.passes.merge import merge
 from netcompiler.passes.optimise import optimise
 from netcompiler.passes.precision import precision
+from netcompiler.passes.schedule import schedule
 from netcompiler.passes.select import select
 from netcompiler.passes.simplify import simplify
 from netcompiler.passes.why import Why, silent
@@ -85,6 +86,7 @@ STAGES: tuple[Stage, ...] = (
     ("merge", lambda plan, job: merge(plan)),
     ("select", lambda plan, job: select(plan, job.chooser, job.why)),
     ("hoist", lambda plan, job: hoist(plan)),
+    ("schedule", lambda plan, job: schedule(plan, TARGETS[job.target])),
     ("memory", lambda plan, job: memory(plan)),
 )
 """The stages behind `lower`, in their order."""

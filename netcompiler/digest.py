@@ -37,6 +37,7 @@ def _line(instruction: Instruction) -> tuple[Any, ...]:
         *_sorted(i.attributes),
         *map(_line, i.body),
         *(i.kernel, i.algorithm, i.engine, i.workspace, i.lane),
+        *(value.name for value in i.after),
     )
 
 

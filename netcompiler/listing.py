@@ -141,6 +141,8 @@ def _words(instruction: Instruction, homes: Homes) -> Iterator[str]:
         yield f"ws={instruction.workspace:,}"
     if instruction.lane not in ("", "main"):
         yield f"lane={instruction.lane}"
+    if instruction.after:
+        yield f"after={_names(instruction.after)}"
 
 
 def _verb(instruction: Instruction, homes: Homes) -> str:

@@ -27,6 +27,9 @@ CONTAINERS = ("fused", "flat")
 CORES = ("matmul", "conv", "conv_dx", "conv_dw")
 """What maps gather around in a fused instruction."""
 
+MAIN, SIDE = "main", "side"
+"""Lanes: instructions of one follow one another, those of two may run at once."""
+
 HALVES = ("f16", "bf16")
 """What numbers are only kept in: they are computed with in f32."""
 
@@ -83,6 +86,8 @@ class Instruction:
     algorithm: str = ""
     workspace: int = 0
     lane: str = ""
+    after: tuple[Value, ...] = ()
+    """What another lane makes, and must have made before this one begins, with all that stands before it there."""
     origin: str = ""
     packed: tuple[Value, ...] = ()
     """Operands once more, in the form in which the kernel reads them."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netcompiler.instructions.op import OPS
+from netcompiler.lanes import settled
 from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.plan import SIZES, Instruction, Program, Value
 
@@ -38,10 +39,15 @@ def place(program: Program, states: Collection[str]) -> Layout:
 
 
 def last_reads(program: Program) -> dict[str, int]:
-    """The position of each value's last reader; what outlives the program is read behind its end."""
+    """The position of each value's last reader, or of the last one beside which another lane may still be at work on it; what
+    outlives the program is read behind its end."""
     last: dict[str, int] = {}
+    ends = settled(program)
     for position, instruction in enumerate(program.instructions):
         last.update((value.name, position) for value in instruction.reads)
+    for position, instruction in enumerate(program.instructions):
+        if ends[position] > position:
+            last.update((value.name, max(last.get(value.name, 0), ends[position])) for value in (*instruction.reads, *instruction.writes))
     end = len(program.instructions)
     last.update((value.name, end) for value in (*program.outputs.values(), *program.successors.values()))
     return last

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from netcompiler.instructions.op import flops, traffic
-from netcompiler.plan import HALVES, Instruction
+from netcompiler.plan import HALVES, MAIN, Instruction
 from netcompiler.targets.packing import Packing
 
 Reason = str
@@ -76,7 +76,7 @@ class Offer:
     def running(self, instruction: Instruction, engine: str = "") -> Instruction:
         """The instruction, run by this."""
         workspace = self.workspace(instruction.core)
-        return replace(instruction, kernel=self.kernel, algorithm=self.algorithm, engine=engine, workspace=workspace, lane="main")
+        return replace(instruction, kernel=self.kernel, algorithm=self.algorithm, engine=engine, workspace=workspace, lane=MAIN)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class Target:
     bytes: float
     math: str = ""
     """What products are computed in unless the recipe asks for more: tf32. Empty: what their operands are kept in."""
+    lanes: tuple[str, ...] = (MAIN,)
+    """What runs instructions at once."""
     channels: int = 1
     """Channels of the pictures that first convolutions read are filled up to a multiple of so many."""
     depth: int = 0

@@ -1,12 +1,13 @@
 """What a legal plan is: sixteen rules, each a small function. The output of any stage can be checked.
 
-programs.py has the rules for instructions, state.py those for what outlives a program, memory.py those for where values lie.
+programs.py has the rules for instructions, state.py those for what outlives a program, memory.py those for where values lie, lanes.py
+those for what runs at once.
 """
 
 from __future__ import annotations
 
 from netcompiler.plan import Plan
-from netcompiler.verify import memory, programs, state
+from netcompiler.verify import lanes, memory, programs, state
 from netcompiler.verify.rule import Faults, IllegalPlan, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -23,7 +24,8 @@ RULES: tuple[Rule, ...] = (
     memory.written_over,
     memory.members,
     memory.runs,
-    programs.lanes,
+    lanes.lanes,
+    lanes.bytes_of_lanes,
     programs.streams,
     state.prepared,
     programs.collectives,

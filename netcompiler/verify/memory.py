@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 
 from netcompiler.instructions.op import OPS
+from netcompiler.lanes import settled
 from netcompiler.plan import SIZES, Home, Instruction, Plan, Program, Value
 from netcompiler.verify.bytes import Region, Written, region, rows_of
 from netcompiler.verify.rule import Faults, at
@@ -230,10 +231,10 @@ def fullest(program: Program, homes: Homes) -> int:
 class Block:
     """Values that share bytes one after another or beside one another, from the first write to the last read."""
 
-    def __init__(self, value: Value, where: Region, position: int) -> None:
+    def __init__(self, value: Value, where: Region, first: int, last: int) -> None:
         self.values = [value]
         self.begin, self.end = where.begin, where.end
-        self.first = self.last = position
+        self.first, self.last = first, last
 
     @property
     def size(self) -> int:
@@ -253,14 +254,15 @@ class Block:
 def blocks(program: Program, homes: Homes) -> list[Block]:
     """The blocks of the arena, by what instructions write beside or over what they read."""
     of: dict[Value, Block] = {}
+    ends = settled(program)
     for position, instruction in enumerate(program.instructions):
         for value in instruction.reads:
             if value in of:
-                of[value].last = position
+                of[value].last = max(of[value].last, ends[position])
         for value in instruction.writes:
             where = region(value, homes[value.name])
             if where.segment == "arena":
-                of[value] = Block(value, where, position)
+                of[value] = Block(value, where, position, ends[position])
                 for operand in instruction.operands:
                     if operand in of and where.overlaps(region(operand, homes[operand.name])):
                         _join(of, value, operand)

@@ -120,18 +120,6 @@ def sums_are_wide(plan: Plan) -> Faults:
             yield f"{program.name}: the loss is {loss.dtype}"
 
 
-def lanes(plan: Plan) -> Faults:
-    """11: what one lane writes no other reads before an event; as there are none, a value stays on its lane."""
-    for program in plan.programs.values():
-        written: dict[Value, str] = {}
-        for instruction in program:
-            lane = instruction.lane or "main"
-            for value in instruction.operands:
-                if written.get(value, lane) != lane:
-                    yield f"{at(program, instruction)}: reads {value.name} on lane {lane}, and {written[value]} writes it"
-            written.update(dict.fromkeys(instruction.results, lane))
-
-
 def streams(plan: Plan) -> Faults:
     """12: streams of random numbers are told apart by their keys, clones excepted."""
     for program in plan.programs.values():
