@@ -97,7 +97,8 @@ def _help() -> str:
 
 CLOSING = (
     "`netc VERB --help` tells the rest; `netc check resnet:50` is a good start.",
-    "Exit status: 0 fine, 1 the spec has errors or is over a budget, or training failed, 2 wrong usage or an unreadable file.",
+    "Exit status: 0 fine, 1 the spec has errors or is over a budget, or training failed, 2 wrong usage or an unreadable file, "
+    "130 interrupted.",
 )
 
 
