@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from files import packed, smooth
@@ -53,3 +57,9 @@ def test_pictures_do_not_share_their_memory(kind: str, resize: int | list[int]) 
     together = [codec.fitted(content, form) for content in contents]
     assert all(np.array_equal(one, other) for one, other in zip(each, together, strict=True))
     assert len({picture.tobytes() for picture in each}) == 3
+
+
+def test_other_machines_have_shorter_vectors() -> None:
+    words = [sys.executable, "tests/narrow.py", "4", __file__, "-k", "pillow_s"]
+    done = subprocess.run(words, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
