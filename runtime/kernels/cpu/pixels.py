@@ -31,11 +31,12 @@ def along(code: Code, bits: int) -> None:
             begin = code.mul(first, COLOURS)
             with code.reduce(0, count, 1, [_half(bits, 4 * LINES)]) as carried:
                 at = code.add(begin, code.mul(carried.i, COLOURS))
-                pixels = _joined(code, [code.load(code.add(line, at), "i32") for line in read])
+                pixels = _joined(code, [code.load(code.add(line, at), "u8", 4) for line in read])
                 carried.next = [_added(code, carried.values[0], pixels, _weight(code, weights, longest, x, carried.i))]
             found = code.b.bitcast(_rounded(code, carried.result[0], bits), ir.VectorType(I32, LINES))
             for i, line in enumerate(written):
-                code.store(code.b.extract_element(found, I32(i)), code.add(line, code.mul(x, COLOURS)))
+                pixel = code.b.bitcast(code.b.extract_element(found, I32(i)), ir.VectorType(I8, 4))
+                code.store(pixel, code.add(line, code.mul(x, COLOURS)))
 
 
 def across(code: Code, bits: int) -> None:
@@ -66,11 +67,11 @@ def _half(bits: int, lanes: int) -> ir.Value:
     return ir.Constant(ir.VectorType(I32, lanes), [1 << (bits - 1)] * lanes)
 
 
-def _joined(code: Code, words: Sequence[ir.Value]) -> ir.Value:
-    vector = ir.Constant(ir.VectorType(I32, len(words)), ir.Undefined)
-    for i, word in enumerate(words):
-        vector = code.b.insert_element(vector, word, I32(i))
-    return code.b.bitcast(vector, ir.VectorType(I8, 4 * len(words)))
+def _joined(code: Code, pixels: Sequence[ir.Value]) -> ir.Value:
+    vector = ir.Constant(ir.VectorType(I32, len(pixels)), ir.Undefined)
+    for i, pixel in enumerate(pixels):
+        vector = code.b.insert_element(vector, code.b.bitcast(pixel, I32), I32(i))
+    return code.b.bitcast(vector, ir.VectorType(I8, 4 * len(pixels)))
 
 
 def _added(code: Code, total: ir.Value, values: ir.Value, weight: ir.Value) -> ir.Value:
