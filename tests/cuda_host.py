@@ -33,7 +33,9 @@ from runtime.kernels.layout import address
 MOST_THREADS, STACK = 1024, 32768
 """As the shim has them."""
 SHIM = Path(__file__).with_name("cuda_host.h")
-FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-fno-sanitize=all", "-ffp-contract=off", "-fPIC")
+FLAGS = ("-x", "c++", "-std=c++17", "-O1", "-w", "-fno-exceptions", "-ffp-contract=off", "-fPIC")
+ALIGNED = ("-fno-sanitize=all", "-fsanitize=alignment", "-fsanitize-trap=alignment")
+"""As a GPU, it stops at an access of several bytes that is not at a multiple of so many."""
 
 
 class HostDriver:
@@ -113,7 +115,18 @@ def build(sources: Iterable[str]) -> None:
     folder = _folder()
     for symbol, source in missing.items():
         (folder / f"{symbol}.cpp").write_text(_text(source, symbol), encoding="utf-8")
-    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, "-include", str(SHIM), "-c", *(f"{symbol}.cpp" for symbol in missing)]
+    command = [
+        sys.executable,
+        "-m",
+        "ziglang",
+        "c++",
+        *FLAGS,
+        *ALIGNED,
+        "-include",
+        str(SHIM),
+        "-c",
+        *(f"{symbol}.cpp" for symbol in missing),
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + "".join(missing.values())
     for symbol, source in missing.items():
