@@ -7,7 +7,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(NEW_ENOUGH) && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check bench bench-gpu accuracy editor
+.PHONY: help setup demo test slow check bench bench-gpu accuracy cudnn editor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +24,7 @@ demo: setup ## what netc says about a small net, a layer of a large one, two net
 test: $(VENV)/installed-test ## the whole test suite
 	$(BIN)/python -m pytest -n auto $(PYTEST)
 
-slow: $(VENV)/installed-test ## nets that are trained until they reach their scores; some minutes
+slow: $(VENV)/installed-test ## nets that are trained until they reach their scores, and cuDNN plans of all variants; some minutes
 	$(BIN)/python -m pytest -n 0 -m slow $(PYTEST)
 
 check: $(VENV)/installed-check ## format, lint, types
@@ -44,6 +44,9 @@ accuracy: setup ## nets trained on all of Fashion-MNIST, and what they reach; a 
 
 bench-gpu: $(VENV)/installed-test $(VENV)/installed-cuda$(CUDA) ## on a GPU: is all right, how fast is it beside PyTorch; PEER=python, CUDA=12 for an older driver
 	$(BIN)/python tests/benchmarks/gpu.py $(if $(PEER),--peer-python $(PEER))
+
+cudnn: $(VENV)/installed-test $(VENV)/installed-cudnn ## asks cuDNN for plans of all convolutions of the zoo, without a GPU; some minutes, 1 GB of packages
+	$(BIN)/python tests/cudnn_plans.py
 
 editor: $(VENV)/installed-test ## the schema in the YAML language server; needs Node 20 and npm
 	npm install --prefix tests/editor --no-audit --no-fund --no-package-lock

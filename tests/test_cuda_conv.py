@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -24,13 +25,14 @@ from netcompiler.targets.sites import sites
 from runtime.arrays import numbers
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
-from runtime.kernels.cuda import cudnn
+from runtime.kernels.cuda import cudnn, library
 from runtime.kernels.cuda.device import Gpu
 from runtime.kernels.cuda.steps import Refused
 from runtime.tune import timed
 
 F32 = np.dtype(np.float32)
 ROOM = 4096
+OPEN = cudnn.front
 
 
 @pytest.fixture(autouse=True)
@@ -197,3 +199,10 @@ def test_what_is_left_out_is_said() -> None:
     assert offer.cannot(mixed) == "numbers of f32 and f64"
     assert offer.cannot(PRODUCT) == ""
     assert parts(relu(A + B))[0] == "relu"
+
+
+def test_without_cudnn_the_command_that_brings_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cudnn", None)
+    OPEN.cache_clear()
+    with pytest.raises(library.Missing, match=r"cuDNN is not installed: pip install 'netc\[cuda13\]'"):
+        OPEN()

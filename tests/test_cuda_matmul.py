@@ -22,11 +22,12 @@ from netcompiler.targets.cuda import CUDA
 from runtime.arrays import numbers
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
-from runtime.kernels.cuda import cublas
+from runtime.kernels.cuda import cublas, library
 from runtime.kernels.cuda.steps import Refused
 
 F32 = np.dtype(np.float32)
 ROOM = 4096
+OPEN = cublas.blas
 A, B, C = map(operand, range(3))
 
 
@@ -163,3 +164,10 @@ def test_a_fact_names_the_algorithm() -> None:
 
 def test_structures_are_as_large_as_in_the_header() -> None:
     assert (ctypes.sizeof(cublas.Algorithm), ctypes.sizeof(cublas.Found)) == (64, 96)
+
+
+def test_without_cublas_the_command_that_brings_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "opened", lambda name: None)
+    OPEN.cache_clear()
+    with pytest.raises(library.Missing, match=r"cuBLASLt is not installed: pip install 'netc\[cuda13\]'"):
+        OPEN()
