@@ -131,7 +131,9 @@ def test_a_map_that_cudnn_computes_is_written_into_the_convolution_and_has_anoth
     able = Chooser(CUDA).able(fused)
     assert [offer.name for offer in able] == ["conv.cudnn", "conv.apart"]
     assert taken(plan, {}) == "cudnn"
-    assert taken(plan, {site(fused): {"conv.cudnn": inf}}) == "apart"
+    refused = {site(fused): {"conv.cudnn": inf}}
+    assert taken(plan, refused) == "apart"
+    assert "conv.cudnn: it cannot be built" in Chooser(CUDA, refused).because(fused)
 
 
 def taken(plan: Plan, facts: Any) -> str:

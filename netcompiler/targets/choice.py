@@ -89,7 +89,9 @@ class Chooser:
         if len(offers) == 1:
             return "the only offer"
         by = "measured" if choice.measured else "by formula"
-        said = {offer: f"{1e3 * seconds:,.3f} ms {by}" for offer, seconds in choice.seconds.items()}
+        said = {
+            offer: f"{1e3 * seconds:,.3f} ms {by}" if seconds < inf else "it cannot be built" for offer, seconds in choice.seconds.items()
+        }
         return "; ".join(f"{offer.name}: {said.get(offer) or self._refusal(offer, instruction)}" for offer in offers)
 
     def _refusal(self, offer: Offer, instruction: Instruction) -> Reason:

@@ -89,7 +89,7 @@ class Plan(NamedTuple):
     kept: Any
 
     def run(self) -> None:
-        checked("cublasLtMatmul", *self.arguments)
+        _checked("cublasLtMatmul", *self.arguments)
 
 
 def matrix(array: Array) -> Matrix:
@@ -153,7 +153,7 @@ class _Described:
         status = blas().cublasLtMatmulAlgoGetHeuristic(
             of.pointer, self.operation, b, a, c, y, preference, CANDIDATES, every, ctypes.byref(count)
         )
-        checked("cublasLtMatmulPreferenceDestroy", preference)
+        _checked("cublasLtMatmulPreferenceDestroy", preference)
         return (found for found in every[: 0 if status else count.value] if not found.status)
 
     def named(self, of: Handle, engine: str) -> Found | None:
@@ -171,7 +171,7 @@ class _Described:
         return layout
 
     def _set(self, what: str, of: ctypes.c_void_p, attribute: int, value: Any) -> None:
-        checked(f"cublasLt{what}SetAttribute", of, attribute, ctypes.byref(value), ctypes.c_size_t(ctypes.sizeof(value)))
+        _checked(f"cublasLt{what}SetAttribute", of, attribute, ctypes.byref(value), ctypes.c_size_t(ctypes.sizeof(value)))
 
 
 def _name(algorithm: Algorithm) -> str:
@@ -186,11 +186,11 @@ def _alignment(own: Matrix) -> int:
 
 def _made(name: str, *arguments: Any) -> ctypes.c_void_p:
     made = ctypes.c_void_p()
-    checked(name, ctypes.byref(made), *arguments)
+    _checked(name, ctypes.byref(made), *arguments)
     return made
 
 
-def checked(name: str, *arguments: Any) -> None:
+def _checked(name: str, *arguments: Any) -> None:
     status = getattr(blas(), name)(*arguments)
     if status:
         raise Refused(f"{name} of cuBLASLt fails with status {status}")

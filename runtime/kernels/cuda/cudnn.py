@@ -113,7 +113,7 @@ def _graph(task: Task, room: int, where: Mapping[str, Any]) -> Any:
     cudnn = front()
     single, notes = cudnn.data_type.FLOAT, cudnn.numerical_note
     graph = cudnn.pygraph(intermediate_data_type=single, compute_data_type=single, **where)
-    made = described(graph, task)
+    made = _described(graph, task)
     made.set_output(True).set_uid(RESULT).set_data_type(_dtype(task.result))
     made.set_dim(list(task.result.dims)).set_stride(list(task.result.strides))
     try:
@@ -128,7 +128,7 @@ def _graph(task: Task, room: int, where: Mapping[str, Any]) -> Any:
     return graph
 
 
-def described(graph: Any, task: Task) -> Any:
+def _described(graph: Any, task: Task) -> Any:
     """A task in a graph: its result there."""
     window = (Axis(1),) * (len(task.result.dims) - 2 - len(task.window)) + task.window
     how = {
