@@ -22,6 +22,10 @@ Later = Callable[[], list[float]]
 """Numbers for who asks: it waits until they are there."""
 
 
+class Refused(Exception):
+    """A library of the device has no way to run an instruction: another offer has to."""
+
+
 class Slots(Protocol):
     """Where batches come in. What is laid between `begin` and `end` is what is read by all that is run behind."""
 

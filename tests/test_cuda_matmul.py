@@ -20,10 +20,10 @@ from netcompiler.scalar import Expr, operand, relu, unary
 from netcompiler.targets import Chooser
 from netcompiler.targets.cuda import CUDA
 from runtime.arrays import numbers
+from runtime.device import Refused
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cublas, library
-from runtime.kernels.cuda.steps import Refused
 
 F32 = np.dtype(np.float32)
 ROOM = 4096

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from runtime.arrays import Array, name_of
+from runtime.device import Refused
 from runtime.kernels.cuda import library
-from runtime.kernels.cuda.steps import Refused
 from runtime.kernels.layout import address
 
 DTYPES = {"f32": 0, "f16": 2, "bf16": 14}

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from netcompiler.plan import Axis
 from runtime.arrays import Array, name_of
+from runtime.device import Refused
 from runtime.kernels.cuda import library
-from runtime.kernels.cuda.steps import Refused
 
 RESULT = 0
 """The number of the result among a graph's tensors; operands count from 1."""

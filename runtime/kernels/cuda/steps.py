@@ -9,10 +9,6 @@ from runtime.arrays import Array
 from runtime.kernels.cuda.driver import Driver
 
 
-class Refused(Exception):
-    """A library has no way to do what it is asked for, here and now: another offer has to."""
-
-
 class Step(Protocol):
     @property
     def reads(self) -> Sequence[Array]: ...
