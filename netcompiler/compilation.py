@@ -13,6 +13,7 @@ from netcompiler.diagnostics import Diagnostic, SpecError
 from netcompiler.graph import Graph
 from netcompiler.instructions.op import flops
 from netcompiler.loading import load
+from netcompiler.passes.commute import commute
 from netcompiler.passes.differentiate import differentiate
 from netcompiler.passes.fold import fold
 from netcompiler.passes.fuse import fuse
@@ -76,7 +77,7 @@ Stage = tuple[str, Callable[[Plan, Job], Plan]]
 
 STAGES: tuple[Stage, ...] = (
     ("precision", lambda plan, job: precision(plan, job.precision, TARGETS[job.target].math)),
-    ("simplify", lambda plan, job: simplify(plan)),
+    ("simplify", lambda plan, job: commute(simplify(plan))),
     ("fold", lambda plan, job: fold(plan, job.why)),
     ("legalise", lambda plan, job: legalise(plan, TARGETS[job.target])),
     ("differentiate", lambda plan, job: simplify(differentiate(plan))),
