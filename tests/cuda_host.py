@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,6 @@ from runtime.kernels.cuda import library
 from runtime.kernels.cuda.driver import ENTRY, MAIN, Driver
 from runtime.kernels.cuda.hardware import opened
 from runtime.kernels.cuda.paper import BEGIN
-from runtime.kernels.cuda.prelude import PRELUDE
 from runtime.kernels.cuda.steps import Launch
 from runtime.kernels.layout import address
 
@@ -110,47 +108,31 @@ def compiled(source: str) -> Any:
 
 
 def build(sources: Iterable[str]) -> None:
-    """Many at once are quicker than one after the other."""
-    missing = {_symbol(source): source for source in sources if source not in _kernels}
+    """All that are missing as one text, which is quicker than one after the other. Each has a namespace, for functions of others have
+    the same names."""
+    missing = [source for source in dict.fromkeys(sources) if source not in _kernels]
     if not missing:
         return
-    folder = _folder()
-    for symbol, source in missing.items():
-        (folder / f"{symbol}.cpp").write_text(_text(source, symbol), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "ziglang",
-        "c++",
-        *FLAGS,
-        *ALIGNED,
-        "-include",
-        str(SHIM),
-        "-c",
-        *(f"{symbol}.cpp" for symbol in missing),
-    ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + "".join(missing.values())
-    for symbol, source in missing.items():
-        code = loaded((folder / f"{symbol}.o").read_bytes(), symbol)
-        _kernels[source] = _called(ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code), "__sync" in source or "__shfl" in source)
+    symbol = "k" + hashlib.blake2b("".join(missing).encode(), digest_size=8).hexdigest()
+    parts = [f"namespace {symbol}_{i} {{\n{_part(source)}}}" for i, source in enumerate(missing)]
+    chosen = "".join(f"case {i}: return (void*){symbol}_{i}::run; " for i in range(len(missing)))
+    text = "\n".join([*parts, f'extern "C" void* {symbol}(int i) {{ switch (i) {{ {chosen}}} return 0; }}\n'])
+    (_folder() / f"{symbol}.cpp").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, *ALIGNED, "-include", str(SHIM), "-c", f"{symbol}.cpp", "-o", f"{symbol}.o"]
+    done = subprocess.run(command, cwd=_folder(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + text
+    at = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int)(loaded((_folder() / f"{symbol}.o").read_bytes(), symbol))
+    for i, source in enumerate(missing):
+        _kernels[source] = _called(ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(at(i)), "__sync" in source or "__shfl" in source)
+
+
+def _part(source: str) -> str:
+    own = source.replace('extern "C" __global__', "static")
+    return f"{own}\nstatic void run(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ run_grid({ENTRY}, *t, g, b, s); }}\n"
 
 
 def _called(kernel: Any, waits: bool) -> Any:
     return lambda table, grid, block: kernel(table, grid, block, _stacks() if waits else None)
-
-
-def _symbol(source: str) -> str:
-    return "k" + hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
-
-
-def _text(source: str, symbol: str) -> str:
-    """In a namespace of its own, for the functions of other texts have the same names."""
-    own = source.replace('extern "C" __global__', "static")
-    call = f"run_grid({ENTRY}, *t, g, b, s)"
-    return (
-        f'namespace {{\n{own}\n}}\nextern "C" void {symbol}(const Table* t, const unsigned* g, const unsigned* b, char* s) {{ {call}; }}\n'
-    )
 
 
 @cache
@@ -213,22 +195,10 @@ def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, 
     """NVRTC takes all texts of a kernel, and registers suffice. Nothing lies where its arrays are: who writes a text reads none of them."""
     arrays = [*(np.empty(shape, dtype) for shape, dtype in types), *operands]
     own = {"workspace": _nowhere(np.empty(workspace, np.uint8))} if workspace else {}
-    steps = list(cuda.KERNELS[kernel](*map(_nowhere, arrays), **attributes, **own))
-    fit(architecture, [step.source for step in steps if isinstance(step, Launch)])
-
-
-TOGETHER = 16
-
-
-def fit(architecture: str, sources: Sequence[str]) -> None:
-    """NVRTC takes these texts, and registers suffice. Several at once take half the time."""
-    for some in (sources[i : i + TOGETHER] for i in range(0, len(sources), TOGETHER)):
-        apart = [source.removeprefix(PRELUDE).replace(f" {ENTRY}(", f" {ENTRY}{i}(") for i, source in enumerate(some)]
-        whole = PRELUDE + "".join(f"namespace n{i} {{\n{text}}}\n" for i, text in enumerate(apart))
-        _, said = library.compiled(whole, architecture, "--ptxas-options=-v")
-        told = dict(re.findall(rf"Function properties for {ENTRY}(\d+)\n(.*)", said))
-        spilling = [source for i, source in enumerate(some) if "0 bytes spill stores, 0 bytes spill loads" not in told[str(i)]]
-        assert not spilling, "\n".join([said, *spilling])
+    for step in cuda.KERNELS[kernel](*map(_nowhere, arrays), **attributes, **own):
+        assert isinstance(step, Launch), "a copy has no text"
+        _, said = library.compiled(step.source, architecture, "--ptxas-options=-v")
+        assert "0 bytes spill stores, 0 bytes spill loads" in said, said
 
 
 def _nowhere(x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,17 @@ def test_without_nvrtc(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_code_of_an_architecture(capability: str, code: str) -> None:
     assert library.architecture(capability) == code
     assert library.compiled('extern "C" __global__ void kernel() {}', code)[0]
+
+
+def test_a_compiler_that_the_driver_understands_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("cu13/lib/libnvrtc.so.13", "cuda_nvrtc/lib/libnvrtc.so.12", "cuda_nvrtc/lib/libnvrtc.alt.so.12"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    spec = ModuleSpec("nvidia", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(library, "find_spec", lambda name: spec)
+    for cuda, first in (((12, 4), "libnvrtc.so.12"), ((13, 1), "libnvrtc.so.13")):
+        monkeypatch.setattr(library, "seen", lambda cuda=cuda: Seen(cuda, HERE))
+        assert next(path.name for path in library._installed("nvrtc")) == first
+    monkeypatch.setattr(library, "seen", lambda: None)
+    assert [path.name for path in library._installed("nvrtc")] == ["libnvrtc.so.13", "libnvrtc.so.12"]

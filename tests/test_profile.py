@@ -12,7 +12,7 @@ from netcompiler.cli import main
 from netcompiler.plan import Instruction, Program, Value, site
 from netcompiler.report.profile import Profile, layer, layer_columns
 from netcompiler.scalar import operand
-from netcompiler.targets import TARGETS, Chooser, Offer, Target
+from netcompiler.targets import Chooser, Offer, Target
 from runtime.ceilings import ceilings
 from runtime.session import Session
 
@@ -33,7 +33,7 @@ def test_timing_a_program_is_running_it() -> None:
     same(clocked.parameters(), plain.parameters())
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
 def test_ceilings_are_those_of_a_machine(target: str) -> None:
     best = ceilings(target)
     assert 1e8 < best.flops < 1e14

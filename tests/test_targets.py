@@ -10,7 +10,7 @@ from netcompiler.instructions import OPS
 from netcompiler.passes.select import select
 from netcompiler.plan import Instruction, Plan, Program, Value, site
 from netcompiler.targets import TARGETS, Chooser, NoOffer, Offer, Target
-from runtime.kernels import cpu
+from runtime.kernels import cpu, cuda
 from runtime.kernels.numpy import KERNELS
 
 A, B = Value("%1", "f32", (8, 64)), Value("%2", "f32", (8, 64))
@@ -60,6 +60,22 @@ def test_cpu_offers_nothing_but_kernels_that_exist() -> None:
 @pytest.mark.parametrize("op", sorted(set(KERNELS) & set(cpu.KERNELS)))
 def test_compiled_kernels_take_what_the_oracle_takes(op: str) -> None:
     theirs, ours = (list(inspect.signature(kernels[op]).parameters) for kernels in (cpu.KERNELS, KERNELS))
+    assert [name for name in theirs if name in ours] == ours
+
+
+PACKING = {"pack"}
+"""What only targets with packed weights have."""
+
+
+def test_cuda_offers_what_exists_and_something_for_every_instruction() -> None:
+    offers = TARGETS["cuda"].offers
+    assert offers.keys() == {*OPS, "fused", "flat"} - PACKING
+    assert {f"{offer.kernel}_{offer.algorithm}".rstrip("_") for own in offers.values() for offer in own} <= set(cuda.KERNELS)
+
+
+@pytest.mark.parametrize("op", sorted(set(KERNELS) & set(cuda.KERNELS)))
+def test_kernels_for_gpus_take_what_the_oracle_takes(op: str) -> None:
+    theirs, ours = (list(inspect.signature(kernels[op]).parameters) for kernels in (cuda.KERNELS, KERNELS))
     assert [name for name in theirs if name in ours] == ours
 
 

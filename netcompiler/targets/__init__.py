@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from netcompiler.targets.choice import Choice, Chooser, NoOffer
 from netcompiler.targets.cpu import CPU
+from netcompiler.targets.cuda import CUDA
 from netcompiler.targets.numpy import NUMPY
 from netcompiler.targets.target import Offer, Target
 
-TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, CPU)}
+TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, CPU, CUDA)}
 
 AUTO = "auto"
 """The best target for what is to be computed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from runtime.kernels import kept
+from runtime.kernels.cuda.machine import NEWEST, seen
 
 CUBINS = "cubins"
 OPTIONS = ("--std=c++17",)
@@ -128,7 +130,16 @@ def opened(name: str) -> Any:
 
 
 def _installed(name: str) -> list[Path]:
-    spec = find_spec("nvidia")
+    """The newest first; in front of all those of a CUDA that the driver knows, which does not load newer code."""
+    spec, found = find_spec("nvidia"), seen()
     homes = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
     pattern = f"*/bin/**/{name}64_*.dll" if sys.platform == "win32" else f"*/lib/lib{name}.so.*"
-    return sorted((path for home in homes for path in home.glob(pattern) if "alt" not in path.name), reverse=True)
+    paths = [path for home in homes for path in home.glob(pattern) if "alt" not in path.name]
+    known = found.cuda[0] if found else NEWEST
+    return sorted(paths, key=lambda path: (_major(path) <= known, _major(path), path), reverse=True)
+
+
+def _major(path: Path) -> int:
+    """Of libnvrtc.so.13 or nvrtc64_130_0.dll."""
+    [number] = re.findall(r"(?:so\.|64_)(\d\d)", path.name)
+    return int(number)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from ctypes.util import find_library
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from runtime.kernels import kept
 from runtime.kernels.cuda import library
+from runtime.kernels.cuda.machine import NEWEST, OLDEST, Seen, seen
 
-OLDEST = 12
-"""The first CUDA that there are packages for."""
-NEWEST = 13
 PACKAGES = {
     "CuPy": ("cupy-cuda{}x",),
     "NVRTC": ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu{}"),
@@ -26,38 +22,14 @@ PACKAGES = {
 }
 """What the extras bring, by the name of its package for a CUDA."""
 
+__all__ = ["MODULES", "PACKAGES", "NoGpu", "Seen", "about", "check", "fault", "installed", "seen"]
+
 MODULES = {"cupy": "CuPy", "cudnn": "cuDNN's front end"}
 """Those that are imported."""
 
 
 class NoGpu(Exception):
     """Plans of this target cannot be run here; what to do about it is part of the message."""
-
-
-class Seen(NamedTuple):
-    """By the driver: its newest CUDA as major and minor, and the GPUs by name and bytes."""
-
-    cuda: tuple[int, int]
-    gpus: tuple[tuple[str, int], ...]
-
-    @property
-    def extra(self) -> str:
-        return f"cuda{min(NEWEST, max(OLDEST, self.cuda[0]))}"
-
-
-@cache
-def seen() -> Seen | None:
-    """Nothing, where there is no driver of NVIDIA's."""
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return None
-    if cuda.cuInit(0):
-        return None
-    number, count = ctypes.c_int(), ctypes.c_int()
-    cuda.cuDriverGetVersion(ctypes.byref(number))
-    cuda.cuDeviceGetCount(ctypes.byref(count))
-    return Seen((number.value // 1000, number.value % 1000 // 10), tuple(_gpu(cuda, at) for at in range(count.value)))
 
 
 def fault() -> str:
@@ -109,11 +81,3 @@ def _faults(found: Seen | None) -> Iterator[str]:
         return
     if major > found.cuda[0]:
         yield f"NVRTC is of CUDA {major}.{minor}, and the driver knows {found.cuda[0]}.{found.cuda[1]}: pip install 'netc[{found.extra}]'"
-
-
-def _gpu(cuda: Any, at: int) -> tuple[str, int]:
-    device, name, size = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
-    cuda.cuDeviceGet(ctypes.byref(device), at)
-    cuda.cuDeviceGetName(name, len(name), device)
-    cuda.cuDeviceTotalMem_v2(ctypes.byref(size), device)
-    return name.value.decode(), size.value
