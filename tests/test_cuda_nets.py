@@ -1,10 +1,9 @@
-"""Whole nets by the CUDA target: on this processor against the reference, on paper in the order of what is read and written, by NVRTC."""
+"""Whole nets by the CUDA target: on this processor against the reference, and on paper: the order of what is read and written."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cuda_cudnn
@@ -18,17 +17,13 @@ from test_cpu_nets import SLACK, off, planned
 from test_cuda_driver import ORDERS
 from test_nets import NETS, Small, loaded, targets
 
-from netcompiler import zoo
-from netcompiler.cli.contestants import job_of, plan_of, usual_mode
-from netcompiler.loading import load
-from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from runtime.arrays import Array
 from runtime.kernels.cuda import convolutions, cublas, cudnn, library, matmul
 from runtime.kernels.cuda.device import Gpu
 from runtime.kernels.cuda.driver import MAIN
 from runtime.kernels.cuda.hardware import Hardware
-from runtime.kernels.cuda.paper import memory, parts, sources
+from runtime.kernels.cuda.paper import memory, parts
 from runtime.kernels.cuda.steps import Launch, Step
 from runtime.kernels.layout import address
 from runtime.session import Session
@@ -181,21 +176,3 @@ def strangers(steps: Sequence[Step], there: dict[str, Array]) -> Iterator[int]:
 def span(array: Array) -> tuple[int, int]:
     begin = address(array)
     return begin, begin + sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)) + array.itemsize
-
-
-def zoo_plan(spec: str) -> Plan:
-    found = load(spec)
-    assert found.graph
-    return plan_of(job_of(found, usual_mode(found.graph), 8, "cuda", {}))
-
-
-def test_every_kernel_of_the_zoo_compiles_for_gpus_without_spills() -> None:
-    every = list(dict.fromkeys(source for spec in zoo.names() for source in sources(zoo_plan(spec))))
-    assert len(every) > 100
-
-    def spills(source: str) -> list[str]:
-        said = [library.compiled(source, code, "--ptxas-options=-v")[1] for code in ("sm_80", "sm_90a")]
-        return [f"{each}\n{source}" for each in said if "0 bytes spill stores, 0 bytes spill loads" not in each]
-
-    with ThreadPoolExecutor(2) as pool:
-        assert not [found for each in pool.map(spills, every) for found in each]

@@ -21,6 +21,8 @@ from runtime.kernels.layout import collapsed
 
 AHEAD = 4
 """Packs that a thread reads before it needs them."""
+RESIDENT = 2
+"""Blocks at least."""
 WIDEST = 8
 """Numbers of a pack: as many accumulators of each kind a thread has."""
 
@@ -86,7 +88,7 @@ class _Sweep:
         ]
         reads = [*(way.arrays[i] for i in self.operands), *self.bounds]
         writes = [task.room] if partition.parts > 1 and task.room is not None else list(task.results)
-        return kernel.launch(partition.grid(way.count(self.kept)), (BLOCK, 1, 1), reads, writes)
+        return kernel.launch(partition.grid(way.count(self.kept)), (BLOCK, 1, 1), reads, writes, RESIDENT)
 
     def _range(self, kernel: Kernel) -> list[str]:
         """Lines that tell how `many` packs a thread goes through, and where it begins."""

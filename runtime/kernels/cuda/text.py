@@ -44,15 +44,16 @@ class Kernel:
         block: tuple[int, int, int],
         reads: Sequence[Array],
         writes: Sequence[Array],
+        resident: int = 0,
     ) -> Launch:
-        """One block at a time is enough for the compiler: it would rather spill registers than have fewer."""
-        threads = block[0] * block[1] * block[2]
+        """Registers for so many blocks at a time on one processor; else the compiler may spill some to have room for more blocks."""
+        bounds = ", ".join([str(block[0] * block[1] * block[2]), *[str(resident)] * (resident > 0)])
         text = "\n".join(
             [
                 PRELUDE,
                 f"struct Table {{ i64 n[{max(1, len(self.table))}]; }};",
                 *self.functions,
-                f'extern "C" __global__ void __launch_bounds__({threads}, 1) {ENTRY}(const Table t) {{',
+                f'extern "C" __global__ void __launch_bounds__({bounds}) {ENTRY}(const Table t) {{',
                 *indented(self.lines),
                 "}\n",
             ]

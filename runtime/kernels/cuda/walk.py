@@ -136,9 +136,13 @@ def _width(whole: Walk, most: int, divides: bool) -> int:
     dense = [i for i in range(len(whole.arrays)) if whole.dense(i)]
     full = [i for i in dense if all(step for step, n in zip(whole.steps[i], whole.sizes, strict=True) if n > 1)] or dense
     width = min(most, WIDEST // max((whole.arrays[i].itemsize for i in full), default=WIDEST))
-    while width > 1 and not ((whole.sizes[-1] % width == 0 or not divides) and all(_aligned(whole, i, width) for i in dense)):
+    while width > 1 and not (_fills(whole, width, divides) and all(_aligned(whole, i, width) for i in dense)):
         width //= 2
     return max(1, width)
+
+
+def _fills(whole: Walk, width: int, divides: bool) -> bool:
+    return whole.sizes[-1] % width == 0 if divides else whole.sizes[-1] >= width
 
 
 def _aligned(whole: Walk, i: int, width: int) -> bool:
