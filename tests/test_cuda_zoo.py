@@ -8,8 +8,6 @@ from cuda_host import fit
 from netcompiler import load, zoo
 from netcompiler.compilation import Job, stages
 from netcompiler.plan import Plan
-from netcompiler.targets import TARGETS
-from netcompiler.targets.cuda import CUDA
 from runtime.kernels.cuda import paper
 
 LONGER = {
@@ -23,11 +21,6 @@ LONGER = {
 HALVES = [("lenet", "fp16"), ("alexnet", "fp16"), ("resnet:18", "bf16"), ("googlenet", "bf16")]
 compiled: set[str] = set()
 """Texts are shared by nets."""
-
-
-@pytest.fixture(autouse=True)
-def target(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TARGETS, "cuda", CUDA)
 
 
 @pytest.mark.parametrize("net", zoo.names())

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
-from netcompiler.cli import doctor, main
-from netcompiler.cli.target import fault
+from netcompiler.cli import Refusal, doctor, main
+from netcompiler.cli.target import fault, of, trained_on
 from runtime import selftest
 from runtime.kernels.cuda import presence
 from runtime.selftest import Verdict
 
 
 @pytest.fixture(autouse=True)
-def _asked_anew() -> None:
+def _asked_anew() -> Iterator[None]:
+    fault.cache_clear()
+    yield
     fault.cache_clear()
 
 
@@ -61,3 +64,19 @@ def test_one_gpu_is_all_that_cuda_sees(shown: str, device: str, left: str | None
         return
     doctor._parser().parse_args(["--device", device])
     assert os.environ["CUDA_VISIBLE_DEVICES"] == left
+
+
+def test_a_gpu_that_can_be_used_is_used_and_the_reason_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "seen", lambda: presence.Seen((13, 0), (("NVIDIA H100", 80 * 2**30),)))
+    monkeypatch.setattr(presence, "fault", lambda: "")
+    assert of("auto") == ("cuda", "NVIDIA H100")
+    assert of("auto", "f64") == ("numpy", ""), "what computes in 64 bits"
+    assert of("cpu") == ("cpu", "")
+    assert trained_on({"target": "cuda"}) == "cuda"
+    fault.cache_clear()
+    monkeypatch.setattr(presence, "fault", lambda: "CuPy is not installed")
+    assert of("auto") == ("cpu", "CuPy is not installed")
+    assert trained_on({"target": "cuda"}) == "cpu"
+    assert capsys.readouterr().err == "netc: the run was trained on cuda, and cpu runs it here: CuPy is not installed\n"
+    with pytest.raises(Refusal, match="target cuda cannot run here: CuPy is not installed; `netc doctor` tells more"):
+        of("cuda")

@@ -13,9 +13,11 @@ import runtime
 from netcompiler import compile, load
 from netcompiler.cli import main
 from netcompiler.cli.plan import NAMES
+from netcompiler.cli.target import fault
 from netcompiler.compilation import Job, stages
 from netcompiler.plan import Axis, Program
 from runtime.comparison import compare
+from runtime.kernels.cuda import presence
 
 ROOT = Path(__file__).parent.parent
 RESIDUAL = str(ROOT / "tests/plans/residual.yaml")
@@ -189,3 +191,29 @@ def test_a_net_that_cannot_fit_is_a_diagnostic(ask) -> None:
     status, _, err = ask("check", "lenet", "--plan", "--set", "train.memory=1MB")
     assert status == 1
     assert "error[memory]" in err
+
+
+def test_kernels_of_a_plan_for_gpus(ask) -> None:
+    status, out, _ = ask("plan", RESIDUAL, "--target", "cuda", "--stage", "kernels", "--program", "infer", "--emit", "cuda")
+    assert status == 0
+    launched, texts = set(re.findall(r"//     kernel (\d+), \d+ blocks of \d+ threads", out)), re.findall(r"^// kernel (\d+)$", out, re.M)
+    assert launched == set(texts)
+    assert len(texts) == out.count('extern "C" __global__')
+    assert out.count("struct bf16") == 1, "what all of them begin with is said once"
+
+
+WITHOUT = [
+    (("--stage", "kernels"), "--stage kernels shows the kernels of --target cuda: those of cpu are made as machine code"),
+    (("--emit", "cuda"), "--emit goes with --stage kernels"),
+    (("--target", "cuda", "--check"), "target cuda cannot run here: there is no NVIDIA GPU with a driver; `netc doctor` tells more"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), WITHOUT)
+def test_kernels_that_cannot_be_shown_or_run(ask, words: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "seen", lambda: None)
+    fault.cache_clear()
+    status, _, err = ask("plan", RESIDUAL, *words)
+    assert status == 2
+    fault.cache_clear()
+    assert told in err

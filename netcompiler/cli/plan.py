@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, kernels, remarks, terminal
 from netcompiler.cli.loading import load
+from netcompiler.cli.target import chosen
 from netcompiler.cli.tuning import kept
 from netcompiler.compilation import DTYPES, STAGES, Job, stages, uncollected
 from netcompiler.diagnostics import SpecError, did_you_mean
@@ -44,6 +45,8 @@ def main(words: Sequence[str]) -> int:
     mode = args.mode or ("train" if any(output.loss for output in loaded.graph.outputs) else "infer")
     batch = args.batch or _batch(loaded.recipe, mode)
     target = best(DTYPES[args.dtype]) if args.target == AUTO else args.target
+    if args.check:
+        chosen(target)
     reasons: list[str] = []
     job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], kept(target), why=reasons.append)
     try:
