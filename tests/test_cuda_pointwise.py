@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from compiled import Array, close, expected, normal
-from cuda_host import compiles, results
-from test_cpu_pointwise import BROADCASTS, ODD, UNARY, normal_numbers, spread
+from cuda_host import HostDriver, compiles, results
+from test_cpu_pointwise import BROADCASTS, ODD, TYPED, UNARY, normal_numbers, spread
 
 from netcompiler import scalar
 from netcompiler.scalar import Expr, cast, compare, index, literal, make, operand, relu, select, uniform
@@ -67,6 +67,36 @@ def test_positions_and_whole_numbers() -> None:
     np.testing.assert_array_equal(y, wanted.astype(F32))
     [y], [wanted] = mapped((cast(A * 255, "u8"),), np.linspace(0, 1, 40, dtype=F32), into=(U8,))
     np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_types(case: str) -> None:
+    expr, operands, into = TYPED[case]
+    [y], [wanted] = mapped((expr,), *operands, shape=(4, 9) if case == "labels" else None, into=(into,))
+    if into == F32:
+        np.testing.assert_allclose(y, wanted.astype(F32), 1e-6)
+    else:
+        np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.parametrize("axis", range(4))
+@pytest.mark.parametrize("shape", [(3, 4, 5, 6), (2, 1, 3, 40), (1, 7, 1, 1)])
+def test_positions(shape: tuple[int, ...], axis: int) -> None:
+    """Rows that do not count are 0, whatever stands there."""
+    x = normal(*shape)
+    x[..., -1] = math.nan
+    expr = select(compare("lt", index(axis), B), A + 2 * C * index(axis), literal(0))
+    [y], [wanted] = mapped((expr,), x, np.array(1, I32), normal(shape[-1]), shape=shape)
+    close(y, wanted, 1e-6)
+
+
+def test_a_result_may_lie_in_an_operands_place() -> None:
+    a, b, c = normal(30, 17), normal(30, 17, seed=1), normal(17)
+    wanted = [b + c, a * c]
+    for step in cuda.KERNELS["map"](a, b, a, b, c, exprs=(B + C, A * C), shape=a.shape, dtype="f32"):
+        step.run(HostDriver())
+    np.testing.assert_array_equal(a, wanted[0])
+    np.testing.assert_array_equal(b, wanted[1])
 
 
 @pytest.mark.parametrize("exponent", [k / 4 for k in range(-16, 17)] + [1.1, -2.3, 5.0])

@@ -14,14 +14,13 @@ from netcompiler.instructions.op import kept
 from netcompiler.passes.regions import region
 from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import operand
-from netcompiler.targets.cuda.sweeps import not_swept, workspace
+from netcompiler.targets.cuda.sweeps import NUMBERS, not_swept, workspace
 from runtime import oracle
 from runtime.arrays import dtype_of, numbers, write
 from runtime.kernels import cuda
+from runtime.kernels.cuda.reducers import REDUCERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-
-LEAVES = {"sum": 1, "max": 1, "moments": 3, "logsumexp": 2, "argmax": 2}
 
 
 def reduced(
@@ -32,7 +31,7 @@ def reduced(
     types = [(shape, I32 if op == "argmax" else F32)] * (2 if op == "moments" else 1)
     how: dict[str, Any] = {"axis": axes[0]} if op in ("argmax", "logsumexp") else {"axes": axes}
     operands = [x] if valid is None else [x, np.array([valid], I32)]
-    room = 4 * LEAVES[op] * int(np.prod(shape)) * parts if parts > 1 else 0
+    room = 4 * NUMBERS[op] * int(np.prod(shape)) * parts if parts > 1 else 0
     return results(op, types, *operands, gap=gap, workspace=room, **how), expected(op, types, *operands, **how)
 
 
@@ -124,6 +123,13 @@ def test_whole_numbers_stay_exact(op: str) -> None:
     np.testing.assert_array_equal(y, wanted)
 
 
+def test_doubles_are_computed_with_in_doubles() -> None:
+    x = np.random.default_rng(0).normal(size=(9, 20)) + 1e6
+    found, wanted = (run("moments", [((1, 20), np.dtype("f8"))] * 2, x, axes=(0,)) for run in (results, expected))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, 1e-9)
+
+
 @pytest.mark.parametrize("dtype", ["bf16", "f16"])
 @pytest.mark.parametrize(("shape", "axes"), [((5, 6, 7, 24), (0, 1, 2)), ((9, 40), (1,)), ((30, 7), (0,))])
 def test_numbers_of_16_bits(dtype: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
@@ -155,7 +161,7 @@ def test_regions(case: str, parts: int) -> None:
     views = {v.name: normal(*v.shape, seed=i) for i, v in enumerate(fused.operands)}
     views |= {"%v": np.array([4], I32), "%l": np.array([2, 0, 19, 5, 5, 1], I32).reshape(6, 1, 1, 1)}
     mine, theirs = ({v.name: np.full(v.shape, NAN, dtype) for v in made} for dtype in (F32, np.float64))
-    room = parts * sum(4 * LEAVES[inner.op] * inner.result.elements for inner in body if inner.op != "map") if parts > 1 else 0
+    room = parts * sum(4 * NUMBERS[inner.op] * inner.result.elements for inner in body if inner.op != "map") if parts > 1 else 0
     own = Instruction(fused.results, "fused", fused.operands, {}, fused.body, workspace=room)
     scratch = {own.scratch.name: np.empty(room, np.uint8)} if own.scratch else {}
     for step in cuda.KERNELS["region"](own, {**views, **mine, **scratch}):
@@ -190,13 +196,17 @@ def test_large_reductions_are_shared_among_blocks(shape: tuple[int, ...], axes: 
     assert first.grid[0] * first.grid[1] >= 16
 
 
+def test_offers_know_what_kernels_gather() -> None:
+    assert {kind: reducer.numbers for kind, reducer in REDUCERS.items()} == NUMBERS
+
+
 def _dense(shape: tuple[int, ...]) -> list[int]:
     return [4 * int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
 
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90a"])
 @pytest.mark.parametrize("dtype", ["f32", "bf16"])
-@pytest.mark.parametrize("op", LEAVES)
+@pytest.mark.parametrize("op", NUMBERS)
 def test_compiles_without_spills(op: str, dtype: str, architecture: str) -> None:
     x = np.empty((8, 64), dtype_of(dtype))
     how: dict[str, Any] = {"axis": 0} if op in ("argmax", "logsumexp") else {"axes": (0,)}
