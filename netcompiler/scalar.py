@@ -367,7 +367,6 @@ def work(expr: Expr) -> int:
     return sum(bool(e.args) for e in nodes(expr))
 
 
-@cache
 def derivative(expr: Expr, i: int) -> Expr:
     """d expr / d operand i."""
     done: dict[Expr, Expr] = {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netcompiler.passes.arrange import Life, arrange, bound
 from netcompiler.passes.differentiate import GRADIENT
-from netcompiler.passes.place import Layout, last_reads, place
+from netcompiler.passes.place import Layout, place
 from netcompiler.plan import SIZES, Home, Plan, Program
 
 BASE = 256
@@ -112,7 +112,6 @@ def _gradients(program: Program, layout: Layout, fixed: Mapping[str, Home]) -> d
 
 def lifetimes(program: Program, layout: Layout) -> list[Life]:
     """The lives of everything that needs bytes of its own in the arena: from the first write into it to the last read."""
-    last = last_reads(program)
     sizes = {value.name: value.bytes for instruction in program for value in instruction.writes}
     lives: dict[str, Life] = {}
     for position, instruction in enumerate(program.instructions):
@@ -120,5 +119,5 @@ def lifetimes(program: Program, layout: Layout) -> list[Life]:
             root = layout.spot(value.name).root
             if root in sizes and root not in layout.at_home:
                 life = lives.setdefault(root, Life(root, _up(max(1, sizes[root]), BASE), position, position))
-                life.end = max(life.end, last.get(value.name, position))
+                life.end = max(life.end, layout.last.get(value.name, position))
     return list(lives.values())

@@ -24,8 +24,9 @@ class Spot(NamedTuple):
 
 @dataclass
 class Layout:
-    """The spot of every value, and the roots that are computed at the address of a state."""
+    """The spot of every value, the roots that are computed at the address of a state, and when each value is read last."""
 
+    last: dict[str, int]
     spots: dict[str, Spot] = field(default_factory=dict)
     at_home: dict[str, str] = field(default_factory=dict)
 
@@ -44,7 +45,10 @@ def last_reads(program: Program) -> dict[str, int]:
     last: dict[str, int] = {}
     ends = settled(program)
     for position, instruction in enumerate(program.instructions):
-        last.update((value.name, position) for value in instruction.reads)
+        for value in instruction.operands:
+            last[value.name] = position
+        for value in instruction.packed:
+            last[value.name] = position
     for position, instruction in enumerate(program.instructions):
         if ends[position] > position:
             last.update((value.name, max(last.get(value.name, 0), ends[position])) for value in (*instruction.reads, *instruction.writes))
@@ -61,7 +65,7 @@ class _Placing:
         self.made = {value.name: (position, i) for position, i in enumerate(program.instructions) for value in i.results}
         self.alone = _alone(program)
         self.ends: dict[str, int] = {}
-        self.found = Layout()
+        self.found = Layout(self.last)
 
     def layout(self) -> Layout:
         self._concats()
