@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import small
 
 from netcompiler.cli import main
-from netcompiler.scalar import PARTIAL, derivative, literal
+from netcompiler.scalar import PARTIAL, literal
 from runtime.gradcheck import Check, made_up
 from runtime.session import Session
 
@@ -34,17 +33,8 @@ def test_right_gradients_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 NAMES = ("conv", "bn", "inner", "fc")
 
 
-@pytest.fixture
-def _wrong_tanh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Derivatives are remembered: neither right ones here, nor wrong ones elsewhere."""
-    derivative.cache_clear()
+def test_a_wrong_derivative_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PARTIAL, "tanh", lambda y, a: (literal(1) - y,))
-    yield
-    derivative.cache_clear()
-
-
-@pytest.mark.usefixtures("_wrong_tanh")
-def test_a_wrong_derivative_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layers = "\n  - flatten\n  - {name: first, linear: 3}\n  - tanh\n  - {name: second, linear: 5}\n"
     assert main(["gradcheck", spec(tmp_path, layers), "--samples", "4"]) == 1
     out = capsys.readouterr().out
