@@ -10,7 +10,7 @@ import pytest
 from runtime.kernels.cuda import library, presence
 from runtime.kernels.cuda.presence import Seen
 
-ALL = "cupy cudnn libcudnn"
+ALL = "cupy cudnn libcudnn libcublasLt"
 HERE = (("NVIDIA H100", 80 * 2**30),)
 
 
@@ -18,6 +18,7 @@ def there(monkeypatch: pytest.MonkeyPatch, seen: Seen | None, modules: str = ALL
     monkeypatch.setattr(presence, "seen", lambda: seen)
     monkeypatch.setattr(presence, "find_spec", lambda name: ModuleSpec(name, None) if name in modules.split() else None)
     monkeypatch.setattr(presence, "find_library", lambda name: f"lib{name}.so" if f"lib{name}" in modules.split() else None)
+    monkeypatch.setattr(presence, "installed", lambda package: "")
     monkeypatch.setattr(library, "version", lambda: nvrtc)
 
 
@@ -29,6 +30,7 @@ FAULTS: list[tuple[Seen | None, str, tuple[int, int], str]] = [
     (Seen((14, 1), HERE), "", (12, 9), "CuPy is not installed: pip install 'netc[cuda13]'"),
     (Seen((12, 4), HERE), "cupy", (12, 9), "cuDNN's front end is not installed: pip install 'netc[cuda12]'"),
     (Seen((12, 4), HERE), "cupy cudnn", (12, 9), "cuDNN is not installed: pip install 'netc[cuda12]'"),
+    (Seen((12, 4), HERE), "cupy cudnn libcudnn", (12, 9), "cuBLAS is not installed: pip install 'netc[cuda12]'"),
     (Seen((12, 4), HERE), ALL, (13, 5), "NVRTC is of CUDA 13.5, and the driver knows 12.4: pip install 'netc[cuda12]'"),
     (Seen((13, 0), HERE), ALL, (13, 5), ""),
 ]

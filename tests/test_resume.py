@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from runtime import atomic, checkpoint, journal
 from runtime.checkpoint import CheckpointError
 from runtime.data.faults import Fault, Faults
 from runtime.data.feeder import Feeder, Read
+from runtime.device import Host
 from runtime.ending import Outcome
 from runtime.keeping import Keeping, read_every
 from runtime.runs import Run, RunError, create, create_at
@@ -128,9 +129,9 @@ class Reaper:
 @contextmanager
 def reaped(monkeypatch: pytest.MonkeyPatch, at: int) -> Iterator[Reaper]:
     reaper = Reaper(at, at)
-    step, unlink, rmtree = Session.step, Path.unlink, shutil.rmtree
+    step, unlink, rmtree = Session.begin_step, Path.unlink, shutil.rmtree
 
-    def steps(self: Session, *args: Any, **options: Any) -> dict[str, float]:
+    def steps(self: Session, *args: Any, **options: Any) -> Callable[[], dict[str, float]]:
         reaper.moment()
         return step(self, *args, **options)
 
@@ -146,9 +147,21 @@ def reaped(monkeypatch: pytest.MonkeyPatch, at: int) -> Iterator[Reaper]:
         patch.setattr(shutil, "rmtree", removes)
         patch.setattr(atomic.os, "fsync", reaper.fsync)
         patch.setattr(atomic.os, "replace", reaper.replace)
-        patch.setattr(Session, "step", steps)
+        patch.setattr(Session, "begin_step", steps)
         patch.setattr(Path, "unlink", unlinks)
         yield reaper
+
+
+@pytest.mark.parametrize("behind", [1, 3])
+def test_steps_that_are_begun_ahead_leave_the_same(
+    material: tuple[Plan, Recipe, Feeder], tmp_path: Path, behind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where figures are asked for when the next step has begun."""
+    whole, run = create_at(tmp_path / "whole"), create_at(tmp_path / "run")
+    trained(material, whole)
+    monkeypatch.setattr(Host, "behind", behind)
+    trained(material, run)
+    assert left(run) == left(whole)
 
 
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(

@@ -16,6 +16,7 @@ from runtime.kernels.cuda.machine import NEWEST, OLDEST, Seen, seen
 PACKAGES = {
     "CuPy": ("cupy-cuda{}x",),
     "NVRTC": ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu{}"),
+    "cuBLAS": ("nvidia-cublas", "nvidia-cublas-cu{}"),
     "cuDNN": ("nvidia-cudnn-cu{}",),
     "cuDNN front end": ("nvidia-cudnn-frontend",),
     "NCCL": ("nvidia-nccl-cu{}",),
@@ -72,8 +73,9 @@ def _faults(found: Seen | None) -> Iterator[str]:
     for module, package in MODULES.items():
         if not find_spec(module):
             yield f"{package} is not installed: pip install 'netc[{found.extra}]'"
-    if not (installed("cuDNN") or find_library("cudnn")):
-        yield f"cuDNN is not installed: pip install 'netc[{found.extra}]'"
+    for package, name in (("cuDNN", "cudnn"), ("cuBLAS", "cublasLt")):
+        if not (installed(package) or find_library(name)):
+            yield f"{package} is not installed: pip install 'netc[{found.extra}]'"
     try:
         major, minor = library.version()
     except library.NoCompiler:
