@@ -15,6 +15,7 @@ from netcompiler.compilation import DTYPES, STAGES, Job, stages, uncollected
 from netcompiler.diagnostics import SpecError, did_you_mean
 from netcompiler.listing import program_lines, show_plan
 from netcompiler.passes.lower import MODES
+from netcompiler.passes.why import silent
 from netcompiler.plan import Plan, Program
 from netcompiler.recipe import Recipe
 from netcompiler.report.columns import Column, as_lines, fit
@@ -48,7 +49,8 @@ def main(words: Sequence[str]) -> int:
     if args.check:
         chosen(target)
     reasons: list[str] = []
-    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], kept(target), why=reasons.append)
+    why = reasons.append if args.why else silent
+    job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], kept(target), why=why)
     try:
         with uncollected():
             plans = dict(_until(args.stage, job, args.check))
