@@ -46,7 +46,8 @@ class Chooser:
     deterministic: bool = False
     repacks: bool = True
     chosen: dict[Hashable, Offer] = field(init=False, default_factory=dict, compare=False, repr=False)
-    """What was chosen already: a net has few kinds of instruction, and many of each."""
+    known: dict[Hashable, Mapping[str, float]] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What was chosen and looked up already: a net has few kinds of instruction, and many of each."""
 
     def offer(self, instruction: Instruction) -> Offer:
         key = _kind(instruction)
@@ -102,7 +103,12 @@ class Chooser:
         return offer.cannot(instruction)
 
     def _known(self, instruction: Instruction) -> Mapping[str, float]:
-        return self.facts.get(site(instruction), {}) if self.facts else {}
+        if not self.facts:
+            return {}
+        kind = _kind(instruction)
+        if kind not in self.known:
+            self.known[kind] = self.facts.get(site(instruction), {})
+        return self.known[kind]
 
     def _packing(self, offer: Offer, instruction: Instruction) -> float:
         if not offer.packs or not self.repacks:
