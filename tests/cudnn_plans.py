@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from netcompiler import zoo
 from netcompiler.compilation import Job, stages
 from netcompiler.loading import load
 from netcompiler.plan import Instruction, Plan
 from netcompiler.targets.cuda import CUDA
-from runtime.arrays import Array, bytes_at
+from runtime.arrays import Array, bytes_at, dtype_of
 from runtime.binding import view
 from runtime.kernels import cuda
 from runtime.kernels.cuda import cudnn
 from runtime.kernels.cuda.convolutions import Convolution
+from runtime.kernels.cuda.cudnn import channels
 
 FOLDER = Path(__file__).parent
 TABLE = FOLDER / "cudnn_plans.txt"
@@ -131,6 +134,17 @@ def _asked(instruction: Instruction, views: dict[str, Array]) -> Iterator[Site]:
                 yield Site(step.task, step.workspace.nbytes)
 
 
+def with_ends(site: Site) -> list[Site]:
+    """Beside a convolution all that may be written into it: which of that is, passes decide."""
+    task = site.task
+    if task.op != "conv" or task.ends:
+        return [site]
+    n = task.result.dims[1]
+    bias = cudnn.End("add", channels(np.empty(n, dtype_of(task.result.dtype)), len(task.result.dims)))
+    beside, relu = cudnn.End("add", task.result), cudnn.End("relu")
+    return [Site(task._replace(ends=ends), site.room) for ends in ((), (bias,), (bias, relu), (beside, bias), (beside, bias, relu))]
+
+
 def _reserved(size: int) -> Array:
     """Addresses, and no memory behind them."""
     return bytes_at(SOMEWHERE, size, None)
@@ -143,17 +157,17 @@ def main() -> None:
 
     def answer(site: Site) -> tuple[int, int]:
         """How many plans there are, and the workspace of the first."""
-        if site not in answers:
-            where = {"device_property": gpu, "sm_version": 900}
-            first = cudnn.planned(site.task, site.room, **where)
-            answers[site] = len(cudnn.engines(site.task, site.room, **where)), first.workspace
-        return answers[site]
+        where = {"device_property": gpu, "sm_version": 900}
+        first = cudnn.planned(site.task, site.room, **where)
+        return len(cudnn.engines(site.task, site.room, **where)), first.workspace
 
     rows = []
     for net in nets():
         for precision in PRECISIONS:
             every = sites(net, precision)
-            plans, rooms = zip(*map(answer, every), strict=True) if every else ((0,), (0,))
+            for site in {each for plain in every for each in with_ends(plain)} - answers.keys():
+                answers[site] = answer(site)
+            plans, rooms = zip(*(answers[site] for site in every), strict=True) if every else ((0,), (0,))
             rows.append(Row(net, precision, len(every), min(plans), max(rooms)))
             print(rows[-1], flush=True)
     title = f"# cuDNN {front.backend_version_string()}, {len(answers)} different convolutions"

@@ -6,11 +6,8 @@ import pytest
 from cudnn_plans import PRECISIONS, nets, sites, table
 
 from netcompiler import zoo
-from netcompiler.targets import TARGETS
-from netcompiler.targets.cuda import CUDA
 from netcompiler.targets.cuda.convolutions import MOST_ROOM
 
-TARGETS.setdefault(CUDA.name, CUDA)
 COMMAND = "`make cudnn` asks for it, too"
 
 
