@@ -30,6 +30,6 @@ def _selected(program: Program, chooser: Chooser, why: Why) -> Program:
                 pack = offer.packs.instruction(instruction.core, f"%p{len(packed) + 1}")
                 chosen.append(chooser.offer(pack).running(pack))
                 packed[key] = pack.result
-            done = replace(done, packed=(packed[key],))
+            done = done.having(packed=(packed[key],))
         chosen.append(done)
     return replace(program, instructions=tuple(chosen), forward=forward)

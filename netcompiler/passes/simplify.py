@@ -61,7 +61,7 @@ def rewritten(program: Program, dtype: str) -> Program:
     for position, instruction in enumerate(program.instructions):
         forward = len(b.instructions) if position == program.forward else forward
         operands = tuple(names.get(value, value) for value in instruction.operands)
-        current = replace(instruction, operands=operands) if operands != instruction.operands else instruction
+        current = instruction.having(operands=operands) if operands != instruction.operands else instruction
         b.origin = current.origin
         new = next((value for rewrite in REWRITES if (value := rewrite(b, current, by.get(operands[0]) if operands else None))), None)
         if new is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from netcompiler.instructions.op import flops, traffic
@@ -76,7 +76,7 @@ class Offer:
     def running(self, instruction: Instruction, engine: str = "") -> Instruction:
         """The instruction, run by this."""
         workspace = self.workspace(instruction.core)
-        return replace(instruction, kernel=self.kernel, algorithm=self.algorithm, engine=engine, workspace=workspace, lane=MAIN)
+        return instruction.having(kernel=self.kernel, algorithm=self.algorithm, engine=engine, workspace=workspace, lane=MAIN)
 
 
 @dataclass(frozen=True)
