@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -74,3 +77,12 @@ def test_a_compiler_that_the_driver_understands_is_taken(monkeypatch: pytest.Mon
         assert next(path.name for path in library._installed("nvrtc")) == first
     monkeypatch.setattr(library, "seen", lambda: None)
     assert [path.name for path in library._installed("nvrtc")] == ["libnvrtc.so.13", "libnvrtc.so.12"]
+
+
+def test_without_a_gpu_there_is_nothing_to_measure() -> None:
+    """CUDA shows none, wherever this runs."""
+    script = Path(__file__).parent / "benchmarks" / "gpu.py"
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("nothing can be measured here: ")

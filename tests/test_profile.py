@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from cuda_cublas import Blas
+from cuda_host import HostDriver
 from small import MIXED, labels, pictures, planned, same, text
 
 from netcompiler.cli import main
@@ -14,6 +16,8 @@ from netcompiler.report.profile import Profile, layer, layer_columns
 from netcompiler.scalar import operand
 from netcompiler.targets import Chooser, Offer, Target
 from runtime.ceilings import ceilings
+from runtime.kernels.cuda import cublas
+from runtime.kernels.cuda.device import Gpu
 from runtime.session import Session
 
 MOMENTUM = "optimizer: {sgd: {rate: 0.1, momentum: 0.9}}"
@@ -38,6 +42,20 @@ def test_ceilings_are_those_of_a_machine(target: str) -> None:
     best = ceilings(target)
     assert 1e8 < best.flops < 1e14
     assert 1e8 < best.bytes < 1e13
+
+
+def test_ceilings_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here by kernels on this processor, and products of a size for it."""
+    blas = Blas()
+    monkeypatch.setattr(cublas, "blas", lambda: blas)
+    monkeypatch.setattr("runtime.ceilings.device_of", lambda target: Gpu(HostDriver()))
+    for name, value in (("GPU_SIDE", 64), ("GPU_COPIED", 2**12), ("TURNS", 2)):
+        monkeypatch.setattr(f"runtime.ceilings.{name}", value)
+    for precision in ("fp32", "tf32", "bf16"):
+        best = ceilings("cuda", precision)
+        assert best.flops > 0
+        assert best.bytes > 0
+    assert sum(each["kind"] == "operation" for each in blas.made.values()) >= 3, "products are its own"
 
 
 # lines

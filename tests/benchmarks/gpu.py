@@ -69,7 +69,9 @@ step would take if every instruction ran at the speeds measured for products and
 def main() -> int:
     args = _parser().parse_args()
     begin = time.monotonic()
-    presence.check()
+    if why := presence.fault():
+        print(f"nothing can be measured here: {why}")
+        return 1
     record: dict[str, Any] = {"machine": _machine(args.peer_python), "date": str(datetime.date.today()), "checks": [], "rows": []}
     for check in (*_tables(), *checks()):
         print(check.line(), flush=True)
