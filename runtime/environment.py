@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-DECIDING = ("netc", "numpy", "blas", "processor", "target")
+DECIDING = ("netc", "numpy", "blas", "processor", "target", "gpu")
 """What numbers may depend on to their last bit."""
 
 
@@ -25,13 +25,23 @@ def environment(version: str, target: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory": memory(),
         "target": target,
+        **({"gpu": _gpu()} if target == "cuda" else {}),
         "command": ["netc", *sys.argv[1:]],
     }
 
 
+def _gpu() -> str:
+    """Its name, and the libraries that compute on it."""
+    from runtime.kernels.cuda import presence
+
+    found = presence.seen()
+    names = [name for name, _ in found.gpus[:1]] if found else []
+    return " ".join([*names, *(f"{package} {presence.installed(package)}" for package in ("cuDNN", "cuBLAS"))])
+
+
 def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs of that which decides on numbers: `numpy 2.1 then, 2.4 now`."""
-    return [f"{name} {before[name]} then, {now[name]} now" for name in DECIDING if name in before and before[name] != now[name]]
+    return [f"{name} {before[name]} then, {now[name]} now" for name in DECIDING if name in before and before[name] != now.get(name)]
 
 
 def processor() -> str:

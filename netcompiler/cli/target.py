@@ -95,15 +95,18 @@ def _no_llvm() -> str:
 def begun(plan: Plan, seed: int, programs: Set[str] = RUN) -> Session:
     """A session with programs that will be run: those that training and measuring need; how far they are is said meanwhile."""
     from runtime.device import Refused
+    from runtime.kernels.cuda.driver import OutOfMemory
     from runtime.session import Session
 
-    session = Session(plan, seed)
     try:
+        session = Session(plan, seed)
         with told(plan.target):
             for program in programs & plan.programs.keys():
                 session.binding.ready(program)
     except Refused as refused:
         raise Refusal(f"{refused}; `netc tune` with this spec finds another way, and keeps it in mind") from None
+    except OutOfMemory as error:
+        raise Refusal(f"the GPU has too little memory for {plan.batch} pictures at once: {error}; take a smaller batch") from None
     return session
 
 
