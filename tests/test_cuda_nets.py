@@ -29,15 +29,7 @@ from runtime.kernels.layout import address
 from runtime.session import Session
 
 ERROR = 1e-5
-RUN = (
-    "detector",
-    "encoder-decoder:bilinear",
-    "lenet:1998",
-    "locally-connected",
-    "resnet-cifar",
-    "speech:heterogeneous-dropout",
-    "steerable",
-)
+RUN = ("detector", "lenet:1998", "locally-connected", "resnet-cifar", "speech:heterogeneous-dropout")
 """Nets that have, taken together, nearly every kernel there is."""
 
 
