@@ -15,9 +15,9 @@ MOST = 60
 """Of them a first step may need."""
 
 KERNELS = {
-    "alexnet": 36,
+    "alexnet": 38,
     "all-convolutional": 29,
-    "densenet": 51,
+    "densenet": 55,
     "detector": 34,
     "encoder-decoder": 23,
     "filter-bank": 11,
@@ -26,16 +26,16 @@ KERNELS = {
     "logistic": 7,
     "mlp": 11,
     "mobilenet": 37,
-    "pose": 36,
+    "pose": 38,
     "residual-mlp": 13,
-    "resnet": 51,
+    "resnet": 52,
     "resnet-cifar": 41,
     "segmenter": 39,
     "speech": 19,
     "steerable": 26,
     "tdnn": 12,
-    "vgg": 28,
-    "zfnet": 36,
+    "vgg": 29,
+    "zfnet": 38,
 }
 UNTRAINED = ("fully-convolutional", "locally-connected", "neocognitron")
 """Nets without a recipe, or without a loss."""

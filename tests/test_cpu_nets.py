@@ -19,7 +19,7 @@ from netcompiler.compilation import Job, stages
 from netcompiler.graph import Graph
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
-from runtime.kernels.cpu import driver, library
+from runtime.kernels.cpu import driver
 from runtime.session import Session
 
 ROOT = Path(__file__).parent.parent
@@ -122,7 +122,7 @@ def test_what_is_not_a_number_changes_nothing_and_is_seen() -> None:
     session.step(x, y)
     before = session.parameters()
     session.arrays["in.input"][...] = np.nan
-    figures = session._figures("step", 4)
+    figures = session._figures("step", 4)()
     assert np.isnan(figures["loss"])
     small.same(session.parameters(), before, 0.0)
 
@@ -157,7 +157,7 @@ def test_kernels_are_kept_and_damaged_ones_are_built_again(tmp_path: Path) -> No
     kept[0].write_bytes(whole[: len(whole) // 2])
     kept[-1].write_bytes(b"")
     assert run(tmp_path).stdout == first
-    assert kept[0].read_bytes()[library.DIGEST :] == whole[library.DIGEST :]
+    assert kept[0].read_bytes()[DIGEST :] == whole[DIGEST :]
 
 
 def test_a_home_that_cannot_be_written_is_no_hindrance(tmp_path: Path) -> None:

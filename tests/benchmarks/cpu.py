@@ -57,7 +57,7 @@ Memory is the most that a side has resident in its rounds.
 def main() -> int:
     args = _parser().parse_args()
     known: Results = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
-    for mode in ("train", "infer") if args.full else ("train",):
+    for mode in args.mode or (("train", "infer") if args.full else ("train",)):
         for row in TABLES[mode][1]:
             if not args.nets or row.spec in args.nets:
                 found = _measured(args, mode, row, known.get(_key(mode, row)))
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("nets", nargs="*", help="only these: the page keeps what it has of the others")
     parser.add_argument("--full", action="store_true", help="all variants of PyTorch, and inference")
+    parser.add_argument("--mode", action="append", choices=TABLES, help="only this table")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--threads", default="2")
     parser.add_argument("--peer-python", default=sys.executable)
