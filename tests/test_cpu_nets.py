@@ -20,6 +20,7 @@ from netcompiler.graph import Graph
 from netcompiler.plan import Plan
 from netcompiler.recipe import Recipe
 from runtime.kernels.cpu import driver
+from runtime.kernels.kept import DIGEST
 from runtime.session import Session
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +158,7 @@ def test_kernels_are_kept_and_damaged_ones_are_built_again(tmp_path: Path) -> No
     kept[0].write_bytes(whole[: len(whole) // 2])
     kept[-1].write_bytes(b"")
     assert run(tmp_path).stdout == first
-    assert kept[0].read_bytes()[DIGEST :] == whole[DIGEST :]
+    assert kept[0].read_bytes()[DIGEST:] == whole[DIGEST:]
 
 
 def test_a_home_that_cannot_be_written_is_no_hindrance(tmp_path: Path) -> None:
