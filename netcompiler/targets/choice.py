@@ -43,7 +43,6 @@ class Chooser:
     target: Target
     facts: Facts = field(default_factory=dict)
     exact: bool = False
-    deterministic: bool = False
     repacks: bool = True
     chosen: dict[Hashable, Offer] = field(init=False, default_factory=dict, compare=False, repr=False)
     known: dict[Hashable, Mapping[str, float]] = field(init=False, default_factory=dict, compare=False, repr=False)
@@ -98,8 +97,6 @@ class Chooser:
     def _refusal(self, offer: Offer, instruction: Instruction) -> Reason:
         if self.exact and not offer.exact:
             return "it is not exact"
-        if self.deterministic and not offer.deterministic:
-            return "it is not deterministic"
         return offer.cannot(instruction)
 
     def _known(self, instruction: Instruction) -> Mapping[str, float]:

@@ -42,8 +42,9 @@ def plain(instruction: Instruction) -> Work:
 
 @dataclass(frozen=True)
 class Offer:
-    """A way to run an instruction. `refuses` gives the reason where it cannot; `work` is what it does, and `speed` and `stream`
-    are the shares of the machine's peak arithmetic and memory speed that it reaches meanwhile."""
+    """A way to run an instruction, which gives the same numbers each time. `refuses` gives the reason where it cannot; `work` is
+    what it does, and `speed` and `stream` are the shares of the machine's peak arithmetic and memory speed that it reaches
+    meanwhile."""
 
     kernel: str
     algorithm: str = ""
@@ -61,7 +62,6 @@ class Offer:
     speed: float = 1.0
     stream: float = 1.0
     exact: bool = True
-    deterministic: bool = True
     resort: bool = False
     """Whether it is taken only where nothing else can run an instruction."""
 
