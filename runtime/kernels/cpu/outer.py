@@ -51,7 +51,7 @@ def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], 
     width = len(taps) * inner
     wide = min(WIDE, -(-width // BLOCK) * BLOCK)
     rows = fitting(outer)
-    tall = max(rows, min(-(-outer // rows) * rows, OWN // (wide * 4) // rows * rows))
+    tall = -(-min(outer, OWN // (wide * 4)) // rows) * rows
     units = groups * -(-width // wide) * -(-outer // tall)
     cells = operands.batch * prod(sides.cells)
     parts = max(1, min(-(-UNITS // units), cells // LEAST)) if units < UNITS else 1
