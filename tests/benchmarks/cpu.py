@@ -35,11 +35,11 @@ class Row(NamedTuple):
 TRAINING = (
     Row("vgg:D", 8, 3.0, 3.5, rounds=4),
     Row("resnet:18", 16, 1.6, 1.9),
-    Row("resnet:50", 8, 1.35, 1.5),
+    Row("resnet:50", 8, 1.35, 1.5, rounds=20),
     Row("alexnet:2014", 32, 1.4, 1.6),
     Row("googlenet", 16, 1.4, 1.7),
     Row("densenet:121", 8, 1.3, 1.5),
-    Row("mobilenet:1.0", 16, 1.4, 2.0),
+    Row("mobilenet:1.0", 16, 1.4, 2.0, rounds=20),
     Row("lenet", 128, 2.0, 3.0),
 )
 INFERENCE = tuple(Row(row.spec, batch, 1.5, 1.5) for row in TRAINING for batch in (1, 32))

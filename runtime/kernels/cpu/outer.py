@@ -21,12 +21,12 @@ from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
 
 ROWS, BLOCK, COLUMNS = machine().rows, machine().block, machine().columns
-CELLS = 128
+CELLS = 192
 """Cells that are laid side by side at a time."""
 WIDE = 256
 """Most of the taps' channels that a unit owns."""
 OWN = 256 * 1024
-"""Most bytes of dw that a unit owns: with the cells they fill two thirds of the second cache."""
+"""Most bytes of dw that a unit owns: with the cells they fill most of the second cache."""
 UNITS = 16
 """Fewer units than that are divided by cells, down to so many cells:"""
 LEAST = 512
