@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 
 from netcompiler.instructions.pointwise import kept_as, unrounded
 from netcompiler.plan import Instruction, Program, Value
@@ -12,7 +14,7 @@ from netcompiler.scalar import Expr, operand, substitute
 
 def readers_of(program: Program) -> Counter[Value]:
     """How often each value is read, outside as well."""
-    readers = Counter(value for instruction in program for value in instruction.operands)
+    readers = Counter(chain.from_iterable(map(attrgetter("operands"), program.instructions)))
     readers.update([*program.outputs.values(), *program.successors.values()])
     return readers
 
