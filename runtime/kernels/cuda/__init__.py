@@ -29,9 +29,8 @@ from runtime.kernels.cuda import (
     sampling,
     window,
 )
-from runtime.kernels.cuda.convolutions import Convolution
+from runtime.kernels.cuda.call import Call
 from runtime.kernels.cuda.driver import Driver
-from runtime.kernels.cuda.matmul import Product
 from runtime.kernels.cuda.steps import Step
 
 FAMILIES: tuple[ModuleType, ...] = (
@@ -65,7 +64,7 @@ def bound(instructions: Sequence[Instruction], views: Mapping[str, Array], seed:
 def engines(driver: Driver, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
     """Of the library that runs an instruction; none where our own kernels do."""
     for step in _steps(instruction, views, 0):
-        if isinstance(step, Convolution | Product):
+        if isinstance(step, Call):
             return step.engines(driver)
     return []
 

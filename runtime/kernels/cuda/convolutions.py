@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from netcompiler.plan import Axis
@@ -14,7 +13,8 @@ from netcompiler.scalar import parts
 from runtime.arrays import Array
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cudnn
-from runtime.kernels.cuda.cudnn import RESULT, End, Plan, Task, channels, tensor
+from runtime.kernels.cuda.call import Call
+from runtime.kernels.cuda.cudnn import End, Plan, Task, channels, tensor
 from runtime.kernels.cuda.driver import Driver
 from runtime.kernels.cuda.following import following
 from runtime.kernels.cuda.steps import Step
@@ -23,24 +23,7 @@ from runtime.kernels.layout import address
 Window = tuple[Axis, ...]
 
 
-@dataclass(eq=False)
-class Convolution:
-    """A task on arrays: the result, then what it reads. The plan is made before anything runs."""
-
-    task: Task
-    arrays: tuple[Array, ...]
-    workspace: Array
-    engine: str = ""
-    plans: dict[Driver, Plan] = field(default_factory=dict)
-
-    @property
-    def reads(self) -> Sequence[Array]:
-        return self.arrays[1:]
-
-    @property
-    def writes(self) -> Sequence[Array]:
-        return (self.arrays[RESULT], self.workspace)
-
+class Convolution(Call[Task, Plan]):
     @property
     def addresses(self) -> Mapping[int, int]:
         return {number: address(array) for number, array in enumerate(self.arrays)}

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from netcompiler.scalar import parts
 from runtime.arrays import Array
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cublas
+from runtime.kernels.cuda.call import Call
 from runtime.kernels.cuda.cublas import Plan, Task, matrix
 from runtime.kernels.cuda.driver import Driver
 from runtime.kernels.cuda.following import following
@@ -22,24 +22,7 @@ from runtime.kernels.cuda.steps import Step
 from runtime.kernels.layout import address
 
 
-@dataclass(eq=False)
-class Product:
-    """A task on arrays: the result, then what it reads. The plan is made before anything runs."""
-
-    task: Task
-    arrays: Sequence[Array]
-    workspace: Array
-    engine: str = ""
-    plans: dict[Driver, Plan] = field(default_factory=dict)
-
-    @property
-    def reads(self) -> Sequence[Array]:
-        return self.arrays[1:]
-
-    @property
-    def writes(self) -> Sequence[Array]:
-        return (self.arrays[0], self.workspace)
-
+class Product(Call[Task, Plan]):
     def prepare(self, driver: Driver) -> None:
         self.plans[driver] = cublas.planned(self.task, self.workspace, self.engine, driver.handle(cublas.handle))
 
