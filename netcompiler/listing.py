@@ -6,6 +6,7 @@ What a result's type shows is not said again. Equal plans print equally.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -173,7 +174,8 @@ def _axes(axes: Iterable[int], instruction: Instruction) -> str:
     return ",".join(LETTERS[rank][axis] if rank in LETTERS else str(axis) for axis in axes)
 
 
-def _window(window: tuple[Axis, ...], instruction: Instruction) -> str:
+@cache
+def _window(window: tuple[Axis, ...]) -> str:
     """3x3 stride=2 pad=1: sides that agree are said once, and what is 1 or 0 by default not at all."""
     pads = [f"{axis.low}" if axis.low == axis.high else f"{axis.low}:{axis.high}" for axis in window]
     parts = (
@@ -213,7 +215,7 @@ ATTRIBUTES: Mapping[str, Callable[[Any, Instruction], str]] = {
     "axes": _axes,
     "axis": lambda axis, instruction: _axes([axis], instruction),
     "order": _axes,
-    "window": _window,
+    "window": lambda window, instruction: _window(window),
     "groups": lambda groups, instruction: f"groups={groups}" if groups > 1 else "",
     "low": _pads,
     "key": lambda key, instruction: f"key={key[0]:08x}{key[1]:08x}",

@@ -5,10 +5,14 @@ Frozen data, nothing else. What the instructions mean: instructions/. What a leg
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 from math import prod
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from netcompiler.scalar import Expr
@@ -107,7 +111,7 @@ class Instruction:
     @property
     def writes(self) -> tuple[Value, ...]:
         """All that it fills with numbers."""
-        return (*self.results, self.scratch) if self.scratch else self.results
+        return (*self.results, scratch) if (scratch := self.scratch) else self.results
 
     @property
     def result(self) -> Value:
@@ -126,7 +130,7 @@ class Instruction:
 
     def reading(self, names: Mapping[Value, Value]) -> Instruction:
         """The same instruction, body and all, with other values in place of some operands."""
-        if not any(value in names for value in self.reads):
+        if names.keys().isdisjoint(self.reads):
             return self
         operands, packed = (tuple(names.get(value, value) for value in values) for values in (self.operands, self.packed))
         return self.having(operands=operands, packed=packed, body=tuple(inner.reading(names) for inner in self.body))
@@ -147,6 +151,13 @@ class Program:
 
     def __iter__(self) -> Iterator[Instruction]:
         return iter(self.instructions)
+
+    @cached_property
+    def readers(self) -> Counter[Value]:
+        """How often each value is read, outside as well."""
+        readers = Counter(chain.from_iterable(map(attrgetter("operands"), self.instructions)))
+        readers.update([*self.outputs.values(), *self.successors.values()])
+        return readers
 
 
 class Start(NamedTuple):

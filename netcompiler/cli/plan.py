@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> int:
     job = Job(loaded.graph, loaded.recipe, mode, batch, target, DTYPES[args.dtype], kept(target), why=why)
     try:
         with uncollected():
-            plans = dict(_until(args.stage, job, args.check))
+            plans = _until(args.stage, job, args.check)
     except SpecError as error:
         remarks.write(error.diagnostics)
         return FAULTY
@@ -92,12 +92,14 @@ def _parser() -> arguments.Parser:
     return parser
 
 
-def _until(stage: str, job: Job, checked: bool) -> Iterator[tuple[str, Plan]]:
-    """The plan after each stage, up to the one that is asked for."""
+def _until(stage: str, job: Job, checked: bool) -> dict[str, Plan]:
+    """The plan after the stage that is asked for; with `checked` after each up to it, for otherwise they are only in the way."""
+    found: dict[str, Plan] = {}
     for name, plan in stages(job, checked):
-        yield name, plan
+        found = {**found, name: plan} if checked else {name: plan}
         if name == stage:
-            return
+            break
+    return found
 
 
 def _answer(args: argparse.Namespace, plans: dict[str, Plan], reasons: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ Read next: pointwise.py, and builder.py, which writes programs out of these.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -78,8 +79,14 @@ def kept(shape: Shape, axes: Sequence[int]) -> Shape:
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
     """The common shape, trailing axes aligned."""
+    return _broadcast(tuple(shapes))
+
+
+@lru_cache(4096)
+def _broadcast(shapes: tuple[Shape, ...]) -> Shape:
+    """A net has few shapes, and meets them again in each instruction."""
     rank = max(map(len, shapes), default=0)
-    columns = zip(*((1,) * (rank - len(shape)) + tuple(shape) for shape in shapes), strict=True)
+    columns = zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True)
     sizes = [set(column) - {1} for column in columns]
     need(all(len(size) <= 1 for size in sizes), f"shapes do not broadcast: {list(shapes)}")
     return tuple(size.pop() if size else 1 for size in sizes)

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from netcompiler.instructions.pointwise import unrounded
 from netcompiler.passes.lower import TRAINING
-from netcompiler.passes.regions import readers_of
 from netcompiler.passes.simplify import highest, without_dead
 from netcompiler.plan import Instruction, Plan, Program, Value
 from netcompiler.scalar import ZERO, Expr, substitute
@@ -21,7 +20,7 @@ def commute(plan: Plan) -> Plan:
 
 
 def _commuted(program: Program) -> Program:
-    readers = readers_of(program)
+    readers = program.readers
     made = {i.result: i for i in program if i.op == "map" and len(i.results) == 1 and readers[i.result] == 1 and _goes_behind(i)}
     lines: list[Instruction] = []
     count = highest(program)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netcompiler.passes.regions import readers_of, region
+from netcompiler.passes.regions import region
 from netcompiler.passes.why import Why, because
 from netcompiler.plan import CORES, HALVES, Instruction, Program, Value
 from netcompiler.scalar import nodes
@@ -14,7 +14,7 @@ from netcompiler.targets import Chooser, Target
 def finished(program: Program, target: Target, why: Why) -> Program:
     """A fused instruction stands where the map stood."""
     chooser = Chooser(target)
-    readers = readers_of(program)
+    readers = program.readers
     cores = {i.result: position for position, i in enumerate(program.instructions) if i.op in CORES and readers[i.result] == 1}
     lines: list[Instruction | None] = list(program.instructions)
     for position, instruction in enumerate(program.instructions):

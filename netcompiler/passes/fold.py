@@ -10,7 +10,6 @@ from dataclasses import replace
 from netcompiler.builder import Builder
 from netcompiler.instructions.pointwise import unrounded
 from netcompiler.passes.hoist import HOSTS, LASTING
-from netcompiler.passes.regions import readers_of
 from netcompiler.passes.simplify import without_dead
 from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import HALVES, Instruction, Plan, Program, Value
@@ -25,7 +24,7 @@ def fold(plan: Plan, why: Why = silent) -> Plan:
 
 
 def _folded(program: Program, lasting: frozenset[Value], dtype: str, why: Why) -> Program:
-    readers = readers_of(program)
+    readers = program.readers
     made = {value: instruction for instruction in program for value in instruction.results}
     steady = set(lasting)
     b = Builder(dtype, taken=max((int(v.name[1:]) for v in made), default=0))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from netcompiler.passes.absorb import REDUCED, absorbed
 from netcompiler.passes.finish import finished
-from netcompiler.passes.regions import composed, readers_of, region
+from netcompiler.passes.regions import composed, region
 from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import HALVES, Instruction, Plan, Program, Value
 from netcompiler.scalar import nodes, operand, substitute
@@ -34,7 +34,7 @@ def _fused(program: Program, plan: Plan, target: Target, why: Why) -> Program:
 
 def maps(program: Program, why: Why) -> Program:
     """Each map that one other map reads is written into that one, unless it is kept for the backward half."""
-    readers = readers_of(program)
+    readers = program.readers
     made: dict[Value, tuple[int, Instruction]] = {}
     gone: set[Value] = set()
     order: list[Instruction] = []
@@ -72,7 +72,9 @@ def _misfit(inner: Instruction, outer: Instruction) -> str:
 
 def reductions(program: Program) -> Program:
     """Reductions over equal axes, with the maps that they alone read, become one instruction where they can stand together."""
-    readers = readers_of(program)
+    if not any(instruction.op in REDUCED for instruction in program):
+        return program
+    readers = program.readers
     made = {value: (position, i) for position, i in enumerate(program.instructions) for value in i.results}
     groups: dict[tuple[object, ...], list[int]] = {}
     for position, instruction in enumerate(program.instructions):

@@ -5,7 +5,7 @@ Nothing here is a derivative. Read next: differentiate.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 
 from netcompiler.builder import Builder
@@ -32,20 +32,19 @@ EVALUATE = "evaluate"
 """A mode for weights that are only measured: of training's programs those that change nothing, with the same numbers."""
 
 TRAINING = ("step", "accumulate", "gradients")
-"""Programs in which layers behave as in training; `gradients` is a step that changes nothing."""
+"""Programs in which layers behave as in training; `gradients` is a step that changes nothing, and optimise.py makes it of the step."""
 
 
 NO_LOSS = Mistake("no-loss", "there is nothing to train: no output has a loss", "add loss: cross_entropy, or l2")
 
 
-def programs(mode: str, recipe: Recipe) -> tuple[str, ...]:
-    """By mode. Without an optimizer nothing can be changed, only measured."""
-    if mode in ("infer", LOOK):
+def walks(mode: str, recipe: Recipe) -> tuple[str, ...]:
+    """The programs that are written node by node. Without an optimizer nothing can be changed, only measured."""
+    if mode != "train":
         return (mode,)
-    if mode == EVALUATE:
-        return ("evaluate", "infer")
-    changing = ("accumulate" if recipe.accumulate > 1 else "step",) if recipe.optimizer else ()
-    return (*changing, "gradients", "evaluate", "infer")
+    if recipe.optimizer is None:
+        return ("gradients", "evaluate")
+    return ("accumulate" if recipe.accumulate > 1 else "step", "evaluate")
 
 
 def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: str, dtype: str, bytes: bool = False) -> Plan:
@@ -55,11 +54,13 @@ def lower(graph: Graph, recipe: Recipe | None, mode: str, batch: int, target: st
         raise SpecError(NO_LOSS.at(graph.outputs[0].place))
     states: dict[str, State] = {}
     slot = slot_sides(recipe, graph.inputs[0], mode)
-    walks = [
-        _Walk(graph, recipe, Lowering(Builder(dtype), states, batch, name in (*TRAINING, LOOK)), name) for name in programs(mode, recipe)
+    programs = [
+        program
+        for name in walks(mode, recipe)
+        for program in _Walk(graph, recipe, Lowering(Builder(dtype), states, batch, name in (*TRAINING, LOOK)), name).programs(slot, bytes)
     ]
     spec = f"{graph.name}:{graph.variant}" if graph.variant else graph.name
-    return Plan(spec, mode, batch, target, dtype, states, {walk.name: walk.program(slot, bytes) for walk in walks}, classes=_classes(graph))
+    return Plan(spec, mode, batch, target, dtype, states, {program.name: program for program in programs}, classes=_classes(graph))
 
 
 def _classes(graph: Graph) -> dict[str, int]:
@@ -67,7 +68,7 @@ def _classes(graph: Graph) -> dict[str, int]:
 
 
 class _Walk:
-    """One program: every node once, in the order of the graph."""
+    """Every node once, in the order of the graph: one program, or two that differ in what comes out."""
 
     def __init__(self, graph: Graph, recipe: Recipe, at: Lowering, program: str) -> None:
         self.graph = graph
@@ -78,23 +79,29 @@ class _Walk:
         self.values: dict[Node, Value] = {}
         self.outputs: dict[str, Value] = {}
 
-    def program(self, slot: Shape, bytes: bool) -> Program:
+    def programs(self, slot: Shape, bytes: bool) -> Iterator[Program]:
+        """What is measured begins as inference does."""
         first, *others = self.graph.inputs
         self.pictures = Pictures(self.at, self.recipe, first, slot, bytes)
         self.values[first] = self._first()
         if self.name == LOOK:
-            return Program(self.name, tuple(self.b.instructions), {first.name: self.values[first]}, {})
+            yield Program(LOOK, tuple(self.b.instructions), {first.name: self.values[first]})
+            return
         for node in others:
             shape = (self.at.batch, *node.shape[1:], node.shape[0])
             self.values[node] = self.at.state(f"in.{node.name}", "inputs", self.b.dtype, shape).value
         for node in self._nodes():
             self._node(node)
-        if self.name == "infer":
-            self.outputs = {output.name: self.values[output.node] for output in self._given()}
-        else:
+        answers = {output.name: self.values[output.node] for output in self._given()}
+        if self.name != "infer":
             self._losses()
-        successors = self.at.successors if self.name in ("step", "accumulate") else {}
-        return without_dead(Program(self.name, tuple(self.b.instructions), self.outputs, successors, between=self._between()))
+            yield self._program(self.name, self.outputs)
+        if self.name in ("evaluate", "infer"):
+            yield self._program("infer", answers)
+
+    def _program(self, name: str, outputs: Mapping[str, Value]) -> Program:
+        successors = self.at.successors if name in ("step", "accumulate") else {}
+        return without_dead(Program(name, tuple(self.b.instructions), outputs, successors, between=self._between()))
 
     def _between(self) -> frozenset[Value]:
         """What layers give to layers."""

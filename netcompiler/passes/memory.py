@@ -118,6 +118,7 @@ def lifetimes(program: Program, layout: Layout) -> list[Life]:
         for value in instruction.writes:
             root = layout.spot(value.name).root
             if root in sizes and root not in layout.at_home:
-                life = lives.setdefault(root, Life(root, _up(max(1, sizes[root]), BASE), position, position))
-                life.end = max(life.end, layout.last.get(value.name, position))
+                if root not in lives:
+                    lives[root] = Life(root, _up(max(1, sizes[root]), BASE), position, position)
+                lives[root].end = max(lives[root].end, layout.last.get(value.name, position))
     return list(lives.values())

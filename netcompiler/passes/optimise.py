@@ -16,6 +16,7 @@ from netcompiler.lowering import Lowering
 from netcompiler.optimisers import Optimizer
 from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.passes.precision import GOOD, SCALE
+from netcompiler.passes.simplify import without_dead
 from netcompiler.plan import Plan, Program, State, Value
 from netcompiler.recipe import Recipe
 from netcompiler.scalar import add, cast, compare, logical, make, maximum, minimum, operand, rsqrt, select, wrap
@@ -36,9 +37,17 @@ def optimise(plan: Plan, recipe: Recipe | None, spared: frozenset[str]) -> Plan:
         return plan
     states = dict(plan.states)
     update = _Update(plan, states, recipe, recipe.optimizer, spared)
-    changed = [update.step(program)] if (program := plan.programs.get("step")) else update.parts(plan.programs["accumulate"])
-    changed += [_averaged(plan.programs[name], states) for name in AVERAGED]
-    return replace(plan, states=states, programs={**plan.programs, **{program.name: program for program in changed}})
+    whole = plan.programs.get("step")
+    changing = [update.step(whole)] if whole else update.parts(plan.programs["accumulate"])
+    unchanging = _unchanging(whole or plan.programs["accumulate"])
+    averaged = [_averaged(plan.programs[name], states) for name in AVERAGED]
+    return replace(plan, states=states, programs={program.name: program for program in (*changing, unchanging, *averaged)})
+
+
+def _unchanging(program: Program) -> Program:
+    """The loss and the gradients of a step that changes nothing."""
+    outputs = {name: value for name, value in program.outputs.items() if name == "loss" or name.startswith(GRADIENT)}
+    return without_dead(replace(program, name="gradients", outputs=outputs, successors={}))
 
 
 def _averaged(program: Program, states: Mapping[str, State]) -> Program:

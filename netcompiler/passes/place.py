@@ -64,17 +64,19 @@ class _Placing:
         self.last = last_reads(program)
         self.made = {value.name: (position, i) for position, i in enumerate(program.instructions) for value in i.results}
         self.alone = _alone(program)
+        self.views = {name for name, op in OPS.items() if op.view}
         self.ends: dict[str, int] = {}
         self.found = Layout(self.last)
 
     def layout(self) -> Layout:
         self._concats()
+        spots = self.found.spots
         for position, instruction in enumerate(self.program.instructions):
             for value in instruction.results:
-                if value.name not in self.found.spots:
-                    self.found.spots[value.name] = self._view(instruction) or self._hosted(instruction, position) or Spot(value.name)
-                root = self.found.spots[value.name].root
-                self.ends[root] = max(self.ends.get(root, 0), self.last.get(value.name, position))
+                spot = spots.get(value.name)
+                if spot is None:
+                    spot = spots[value.name] = self._view(instruction) or self._hosted(instruction, position) or Spot(value.name)
+                self.ends[spot.root] = max(self.ends.get(spot.root, 0), self.last.get(value.name, position))
         self._homes()
         return self.found
 
@@ -83,7 +85,7 @@ class _Placing:
     def _concats(self) -> None:
         """Operands are computed right in the result; the largest first, for a smaller one may lie in it whole."""
         concats = [i for i in self.program if i.op == "concat" and i.attributes["axis"] == len(i.result.shape) - 1]
-        viewed = {value.name for i in self.program if OPS.get(i.op) and OPS[i.op].view for value in i.operands}
+        viewed = {value.name for i in self.program if i.op in self.views for value in i.operands} if concats else set()
         for concat in sorted(concats, key=lambda i: (-i.result.shape[-1], i.result.name)):
             inside = self._run(concat.operands)
             if inside and concat.result.name not in viewed:
@@ -123,8 +125,7 @@ class _Placing:
         return self._inside(instruction) if self._shows(instruction) else None
 
     def _shows(self, instruction: Instruction) -> bool:
-        op = OPS.get(instruction.op)
-        return bool(op and op.view) or _channels(instruction) is not None
+        return instruction.op in self.views or _channels(instruction) is not None
 
     def _inside(self, instruction: Instruction) -> Spot | None:
         """The operand's bytes under another shape, or some of its channels."""

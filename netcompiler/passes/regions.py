@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
-from operator import attrgetter
 
 from netcompiler.instructions.pointwise import kept_as, unrounded
-from netcompiler.plan import Instruction, Program, Value
+from netcompiler.plan import Instruction, Value
 from netcompiler.scalar import Expr, operand, substitute
-
-
-def readers_of(program: Program) -> Counter[Value]:
-    """How often each value is read, outside as well."""
-    readers = Counter(chain.from_iterable(map(attrgetter("operands"), program.instructions)))
-    readers.update([*program.outputs.values(), *program.successors.values()])
-    return readers
 
 
 def region(body: Sequence[Instruction], results: Sequence[Value], origin: str) -> Instruction:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from netcompiler.plan import ENGINE, Facts, Instruction, Value, site
+from netcompiler.plan import ENGINE, Facts, Instruction, site
 from netcompiler.targets.target import Offer, Reason, Target
 
 
@@ -117,13 +117,8 @@ class Chooser:
 
 def _kind(instruction: Instruction) -> Hashable:
     """Equal for instructions that differ in nothing but the names of their values."""
-    numbers: dict[Value, int] = {}
-    return tuple(
-        (
-            one.op,
-            len(one.results),
-            *((numbers.setdefault(value, len(numbers)), value.dtype, value.shape) for value in (*one.results, *one.operands)),
-            *one.attributes.items(),
-        )
-        for one in (instruction, *instruction.body)
-    )
+    lines = (instruction, *instruction.body)
+    values = [value for one in lines for value in (*one.results, *one.operands)]
+    names: dict[str, int] = {}
+    meaning = [(one.op, len(one.results), *one.attributes.items()) for one in lines]
+    return tuple(meaning), tuple([names.setdefault(value.name, len(names)) for value in values]), tuple([value[1:] for value in values])
