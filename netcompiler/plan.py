@@ -235,6 +235,12 @@ Facts: TypeAlias = Mapping[str, Mapping[str, float]]
 """Measured seconds by site and offer; infinity where an offer refused to be built."""
 
 
+def way(instruction: Instruction) -> str:
+    """How an instruction is run, as facts have it: the offer's name, and that of its library's engine."""
+    offer = f"{instruction.kernel}.{instruction.algorithm}" if instruction.algorithm else instruction.kernel
+    return f"{offer}{ENGINE}{instruction.engine}" if instruction.engine else offer
+
+
 class Trial(NamedTuple):
     """An instruction as an offer runs it: its seconds are the fact of a site and that offer."""
 

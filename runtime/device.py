@@ -25,6 +25,9 @@ Later = Callable[[], list[float]]
 class Refused(Exception):
     """A library of the device has no way to run an instruction: another offer has to."""
 
+    instruction: Instruction | None = None
+    """As soon as it is known which."""
+
 
 class Slots(Protocol):
     """Where batches come in. What is laid between `begin` and `end` is what is read by all that is run behind."""

@@ -14,9 +14,6 @@ from compiled import Array, close, expected, narrowed, normal
 from cuda_host import ON_GPU, HostDriver, results
 from test_cpu_conv import CASES, operands
 
-from netcompiler import compile as compiled
-from netcompiler.cli import Refusal
-from netcompiler.cli.target import begun
 from netcompiler.passes.finish import finished
 from netcompiler.passes.select import select
 from netcompiler.passes.why import silent
@@ -26,7 +23,7 @@ from netcompiler.targets import Chooser
 from netcompiler.targets.cuda import CUDA
 from netcompiler.targets.sites import sites
 from runtime.arrays import numbers
-from runtime.device import Host, Refused
+from runtime.device import Refused
 from runtime.kernels import cuda
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cudnn, library
@@ -211,12 +208,3 @@ def test_without_cudnn_the_command_that_brings_it_is_told(monkeypatch: pytest.Mo
     OPEN.cache_clear()
     with pytest.raises(library.Missing, match=r"cuDNN is not installed: pip install 'netc\[cuda13\]'"):
         OPEN()
-
-
-def test_a_library_that_refuses_a_plan_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(device: Host, instructions: Any, views: Any, seed: int) -> list[Any]:
-        raise Refused("cuDNN has no plan for it within 10 bytes")
-
-    monkeypatch.setattr(Host, "bound", refuse)
-    with pytest.raises(Refusal, match="within 10 bytes; `netc tune` with this spec finds another way"):
-        begun(compiled("lenet", "infer", target="numpy"), 0, {"infer"})

@@ -6,14 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from cuda_fake import FakeCuda
 
 from netcompiler.cli import Refusal, doctor, main
-from netcompiler.cli.target import begun, fault, of, trained_on
+from netcompiler.cli.target import fault, of, trained_on
 from runtime import selftest
 from runtime.kernels.cuda import presence
-from runtime.kernels.cuda.device import Gpu
-from runtime.kernels.cuda.hardware import Hardware
 from runtime.selftest import Verdict
 
 
@@ -83,12 +80,3 @@ def test_a_gpu_that_can_be_used_is_used_and_the_reason_is_told(capsys: pytest.Ca
     assert capsys.readouterr().err == "netc: the run was trained on cuda, and cpu runs it here: CuPy is not installed\n"
     with pytest.raises(Refusal, match="target cuda cannot run here: CuPy is not installed; `netc doctor` tells more"):
         of("cuda")
-
-
-def test_too_little_memory_where_nothing_else_has_looked(monkeypatch: pytest.MonkeyPatch) -> None:
-    small_one = Gpu(Hardware(FakeCuda(size=1000)))
-    monkeypatch.setattr("runtime.binding.device_of", lambda target: small_one)
-    with pytest.raises(
-        Refusal, match=r"too little memory for 32 pictures at once: .* bytes are asked for, and .* are free; take a smaller"
-    ):
-        begun(doctor._plan("cuda"), 0)

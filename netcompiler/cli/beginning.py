@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import room, version
 from netcompiler.cli.opening import Opened, check_runnable, opened_on, settings_of
-from netcompiler.cli.target import begun, of
+from netcompiler.cli.starting import begun
+from netcompiler.cli.target import of
 from netcompiler.cli.tuning import kept, tuned
 from netcompiler.digest import digest
 from netcompiler.loading import is_path, split_variant
@@ -58,11 +59,11 @@ def ready(args: argparse.Namespace) -> Ready:
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     plan, facts, timed = tuned(opened, plan, known, not args.no_tune)
     keeping = with_options(Keeping(), args)
-    session = begun(plan, opened.recipe.seed)
+    session, facts = begun(opened, plan, facts)
     rows = [*because(target, why), *kernels(timed), *old_weights(session, opened.recipe)]
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
     said = about(opened, plan.target, keeping, material, trainer.goal)
-    origin = source(opened, plan, material, facts)
+    origin = source(opened, session.plan, material, facts)
     fill = partial(write, opened=opened, about=said, source=origin)
     run = create_at(args.run_dir, fill) if args.run_dir else create(Path("runs"), name(opened), fill)
     heading = heading_of(opened, plan.target, material, [*rows, ("into", str(run.folder))])

@@ -103,7 +103,7 @@ def _cuda() -> Iterator[Row]:
 
 
 def _tested(target: str) -> Verdict:
-    from netcompiler.cli.target import told
+    from netcompiler.cli.starting import told
     from runtime.selftest import compared
 
     with told(target):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netcompiler.cli import Refusal
 from netcompiler.cli.opening import Opened, opened_on, reopened
-from netcompiler.cli.target import begun, chosen, trained_on
+from netcompiler.cli.starting import begun
+from netcompiler.cli.target import chosen, trained_on
 from netcompiler.cli.tuning import kept
 from netcompiler.passes.lower import EVALUATE
 from netcompiler.plan import Facts
@@ -81,7 +82,7 @@ def member(judged: Judged, view: str, other: bool) -> tuple[Member, tuple[str, .
     if view == TEN_CROP and opened.recipe.augment:
         opened = opened.again([*opened.settings, "train.augment=[]"])  # what cuts windows in training does not cut here
     plan = opened.plan(judged.target, judged.facts, EVALUATE)
-    session = begun(plan, opened.recipe.seed)
+    session, _ = begun(opened, plan, judged.facts)
     scales = judged.weigh(session)
     fields = opened.fields()
     if _unmeasured(opened, scales):

@@ -12,7 +12,7 @@ from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
 from netcompiler.cli.judging import kinds, of_run
 from netcompiler.cli.opening import Faulty, one_thread
 from netcompiler.cli.prediction import Answers, as_json, as_text
-from netcompiler.cli.target import begun
+from netcompiler.cli.starting import begun
 from netcompiler.targets import AUTO, TARGETS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _opened(judged: Judged) -> tuple[Session, Preparation]:
 
     opened = judged.opened
     plan = opened.plan(judged.target, judged.facts, "infer")
-    session = begun(plan, opened.recipe.seed, {"prepare", "infer"})
+    session, _ = begun(opened, plan, judged.facts, {"prepare", "infer"})
     judged.weigh(session)
     assert opened.recipe.data
     return session, Preparation.of(opened.recipe.data, wanted(plan)[INPUT + opened.graph.inputs[0].name])

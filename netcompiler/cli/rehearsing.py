@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from netcompiler.cli import FAULTY, FINE, room
 from netcompiler.cli.beginning import heading_of, old_weights, opened_by
 from netcompiler.cli.opening import check_runnable
-from netcompiler.cli.target import GPU, begun, chosen
+from netcompiler.cli.starting import begun
+from netcompiler.cli.target import GPU, chosen
 from netcompiler.cli.tuning import kept
 from netcompiler.report.figures import size
 
@@ -36,14 +37,15 @@ def rehearse(args: argparse.Namespace) -> int:
     opened = opened_by(args)
     check_runnable(opened.recipe)
     target = chosen(args.target)
-    plan = opened.plan(target, kept(target))
+    known = kept(target)
+    plan = opened.plan(target, known)
     room.check(opened, plan)
     free, before = available(), resident()
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     rows = [("memory", _memory(plan, resident() - before, free)), ("disk", _disk(plan, args))]
     short = [*_too_little(plan, resident() - before, free, args)]
     if not short:
-        session = begun(plan, opened.recipe.seed)
+        session, _ = begun(opened, plan, known)
         rows = [*old_weights(session, opened.recipe), *rows]
         trainer = Trainer(session, opened.recipe, material.train, material.test)
         pace = _pace(trainer)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks
 from netcompiler.cli.opening import Faulty, Opened, one_thread, reopened
-from netcompiler.cli.target import begun, trained_on
+from netcompiler.cli.starting import begun
+from netcompiler.cli.target import trained_on
 from netcompiler.diagnostics import Style
 from netcompiler.passes.lower import EVALUATE
 from netcompiler.report.chart import chart
@@ -59,8 +60,9 @@ def _of_run(name: str) -> Path:
     run = find(name)
     summary = run.summary()
     opened = reopened(run.folder, summary)
-    plan = opened.plan(trained_on(summary), run.facts(), EVALUATE)
-    session = begun(plan, opened.recipe.seed)
+    facts = run.facts()
+    plan = opened.plan(trained_on(summary), facts, EVALUATE)
+    session, _ = begun(opened, plan, facts)
     return write(run, opened, session, prepare(plan, opened.recipe, opened.fields()))
 
 

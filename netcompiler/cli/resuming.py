@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from netcompiler.cli import Refusal, room
 from netcompiler.cli.beginning import Ready, about, heading_of, old_weights, options_of, source, with_options, write_resolved
 from netcompiler.cli.opening import Opened, reopened
-from netcompiler.cli.target import begun, trained_on
+from netcompiler.cli.starting import begun
+from netcompiler.cli.target import trained_on
 from netcompiler.recipe.differences import Difference, differences, flat
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
     room.check(opened, plan)
     material = prepare(plan, opened.recipe, opened.fields(), args.data_threads)
     keeping = with_options(Keeping(**summary["keeping"]), args)
-    session = begun(plan, opened.recipe.seed)
+    session, facts = begun(opened, plan, facts)
     trainer = Trainer(session, opened.recipe, material.train, material.test, keeping)
-    origin = source(opened, plan, material, facts)
+    origin = source(opened, session.plan, material, facts)
     rows = [("resumed", f"{run.folder}, after step {saved.record['progress']['step'] if saved else 0:,}")]
     if saved:
         _fits(run, saved, origin)

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Set
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from netcompiler.cli import Refusal
-from netcompiler.cli.waiting import waiting
 from netcompiler.targets import AUTO, TARGETS, best, oracle
 
-if TYPE_CHECKING:
-    from netcompiler.plan import Plan
-    from runtime.session import Session
-
-RUN = frozenset({"step", "accumulate", "update", "evaluate"})
 GPU = "cuda"
 
 
@@ -90,36 +83,3 @@ def _no_llvm() -> str:
     except (ImportError, OSError, RuntimeError) as error:
         return f"{error}; `pip install --force-reinstall llvmlite` may help"
     return ""
-
-
-def begun(plan: Plan, seed: int, programs: Set[str] = RUN) -> Session:
-    """A session with programs that will be run: those that training and measuring need; how far they are is said meanwhile."""
-    from runtime.device import Refused
-    from runtime.kernels.cuda.driver import OutOfMemory
-    from runtime.session import Session
-
-    try:
-        session = Session(plan, seed)
-        with told(plan.target):
-            for program in programs & plan.programs.keys():
-                session.binding.ready(program)
-    except Refused as refused:
-        raise Refusal(f"{refused}; `netc tune` with this spec finds another way, and keeps it in mind") from None
-    except OutOfMemory as error:
-        raise Refusal(f"the GPU has too little memory for {plan.batch} pictures at once: {error}; take a smaller batch") from None
-    return session
-
-
-@contextmanager
-def told(target: str) -> Iterator[None]:
-    """Says how far the compiling of kernels has come, if it takes longer than a moment."""
-    with ExitStack() as stack:
-        if target == GPU:
-            from runtime.kernels.cuda import library
-
-            stack.enter_context(library.heard(stack.enter_context(waiting("compiling kernels for this GPU"))))
-        elif not fault("cpu"):
-            from runtime.kernels.cpu.library import heard
-
-            stack.enter_context(heard(stack.enter_context(waiting("compiling kernels for this processor"))))
-        yield

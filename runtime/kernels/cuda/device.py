@@ -9,7 +9,7 @@ import numpy as np
 
 from netcompiler.plan import Instruction
 from runtime.arrays import Array, bytes_at, write
-from runtime.device import Call, Later, Slots
+from runtime.device import Call, Later, Refused, Slots
 from runtime.kernels import cuda
 from runtime.kernels.cuda.driver import MAIN, Driver
 from runtime.kernels.cuda.figures import Figures
@@ -25,13 +25,17 @@ class Steps:
     def __init__(self, driver: Driver, steps: Sequence[Step]) -> None:
         self.driver = driver
         self.steps = steps
-        driver.compile(step.source for step in steps if isinstance(step, Launch))
+        driver.compile(texts(steps))
         for step in steps:
             step.prepare(driver)
 
     def __call__(self) -> None:
         for step in self.steps:
             step.run(self.driver)
+
+
+def texts(steps: Sequence[Step]) -> list[str]:
+    return [step.source for step in steps if isinstance(step, Launch)]
 
 
 class Gpu:
@@ -79,7 +83,17 @@ class Gpu:
         return self.told.later(numbers)
 
     def bound(self, instructions: Sequence[Instruction], views: Mapping[str, Array], seed: int) -> list[Call]:
-        return [Steps(self.driver, cuda.bound(instructions, views, seed))]
+        """A call for each instruction; all their texts are compiled side by side."""
+        each = [cuda.bound([instruction], views, seed) for instruction in instructions]
+        self.driver.compile(text for steps in each for text in texts(steps))
+        return [self._prepared(instruction, steps) for instruction, steps in zip(instructions, each, strict=True)]
+
+    def _prepared(self, instruction: Instruction, steps: Sequence[Step]) -> Steps:
+        try:
+            return Steps(self.driver, steps)
+        except Refused as refused:
+            refused.instruction = instruction
+            raise
 
     def engines(self, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
         return cuda.engines(self.driver, instruction, views)
