@@ -56,6 +56,7 @@ class Pictures:
 
     def __init__(self, at: Lowering, recipe: Recipe, node: Node, slot: Shape, bytes: bool) -> None:
         self.at, self.recipe, self.net = at, recipe, node.shape[1:]
+        self._bytes = bytes
         dtype = "u8" if bytes else at.b.dtype
         self._values = at.state(f"in.{node.name}", "inputs", dtype, (at.batch, *slot, node.shape[0])).value
         self.scale = self._scale(node) if recipe.normalize else []
@@ -89,8 +90,8 @@ class Pictures:
     def numbers(self) -> Value:
         """The pictures as numbers from 0 to 1."""
         x = self.values
-        if x.dtype == "u8":
-            self._values = self.at.map(operand(0) / 255, x)
+        if self._bytes:
+            self._bytes, self._values = False, self.at.map(operand(0) / 255, x)
         return self._values
 
     def normalized(self) -> Value:
@@ -164,14 +165,13 @@ class Pictures:
         self._waiting = joined or sampling
 
     def _sample(self, sampling: Sampling) -> None:
-        """Bytes that only change their place stay bytes."""
+        """Bytes are sampled as they are: those that only change their place stay bytes, and between them lie numbers up to 255."""
         self._waiting = None
         b, batch = self.at.b, self.at.batch
         b.origin, behind = f"augment {sampling.kind}", b.origin
-        x = self._values if sampling.filter == "nearest" else self.numbers()
         entries = [b.map(entry, *self.drawn, shape=(batch, 1)) for row in sampling.rows for entry in row]
         affine = b.reshape(b.emit("concat", *entries, axis=1), (batch, len(sampling.rows), len(sampling.rows[0])))
-        self._values = b.emit("resample", x, affine, size=sampling.size, filter=sampling.filter, border=sampling.border)
+        self._values = b.emit("resample", self._values, affine, size=sampling.size, filter=sampling.filter, border=sampling.border)
         b.origin = behind
 
     # mixtures

@@ -28,7 +28,10 @@ CONTAINERS = ("fused", "flat")
 """Instructions that mean what their body means: a region of a program, or equal maps over a run of a segment."""
 
 
-CORES = ("matmul", "conv", "conv_dx", "conv_dw")
+PRODUCTS = ("matmul", "conv", "conv_dx", "conv_dw")
+"""What multiplies and adds: it may be computed in less than f32, and other work can go on beside it."""
+
+CORES = (*PRODUCTS, "resample")
 """What maps gather around in a fused instruction."""
 
 MAIN, SIDE = "main", "side"
@@ -119,7 +122,7 @@ class Instruction:
 
     @property
     def core(self) -> Instruction:
-        """What decides how it is run: of a fused instruction the product in its body, if there is one; else itself."""
+        """What decides how it is run: of a fused instruction the core in its body, if there is one; else itself."""
         return next((inner for inner in self.body if inner.op in CORES), self) if self.op == "fused" else self
 
     def having(self, **changes: Any) -> Instruction:

@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from netcompiler.scalar import Expr
 from runtime.arrays import dtype_of, write
 from runtime.kernels import cpu, numpy
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.driver import Table
 
 Array: TypeAlias = NDArray[Any]
@@ -20,12 +22,19 @@ GAP = 3
 AROUND = 100
 
 
-def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, **attributes: Any) -> list[Array]:
+Ending = tuple[Sequence[Expr], Sequence[Array | None]]
+"""A map behind a core, and what it reads; None is the core."""
+
+
+def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, behind: Ending | None = None, **attributes: Any) -> list[Array]:
     """What a compiled kernel writes: the same for any number of threads, and nothing around it or between its pixels."""
     seen, read = [], [spaced(x, gap) for x in operands]
+    beside = [x if x is None else spaced(x, gap) for x in behind[1]] if behind else []
     for threads in THREADS:
         rooms = [Room(shape, dtype, gap) for shape, dtype in types]
-        Table(list(cpu.KERNELS[kernel](*(room.array for room in rooms), *read, **attributes)), threads)()
+        made = [room.array for room in rooms]
+        own, made = ({"behind": Behind(behind[0], made, beside)}, made[:1]) if behind else ({}, made)
+        Table(list(cpu.KERNELS[kernel](*made, *read, **attributes, **own)), threads)()
         seen.append([room.content() for room in rooms])
     for others in seen[1:]:
         for one, other in zip(seen[0], others, strict=True):

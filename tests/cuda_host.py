@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compiled import Room, Types, spaced
+from compiled import Ending, Room, Types, spaced
 
-from netcompiler.scalar import Expr
 from runtime.arrays import Array, aligned, bytes_at
 from runtime.environment import available
 from runtime.kernels import cuda
@@ -152,10 +151,6 @@ ON_GPU = bool(os.environ.get("NETC_TEST_GPU"))
 """Case tables are run on a real GPU, by its libraries."""
 
 
-Ending = tuple[Sequence[Expr], Sequence[Array | None]]
-"""A map behind a product, and what it reads; None is the product."""
-
-
 def results(
     kernel: str, types: Types, /, *operands: Array, gap: int = 0, workspace: int = 0, behind: Ending | None = None, **attributes: Any
 ) -> list[Array]:
@@ -193,11 +188,16 @@ class Twin:
         self.root.reshape(-1).view(np.uint8)[...] = self.driver.download(self.memory)
 
 
-def compiles(architecture: str, kernel: str, types: Types, /, *operands: Array, workspace: int = 0, **attributes: Any) -> None:
+def compiles(
+    architecture: str, kernel: str, types: Types, /, *operands: Array, workspace: int = 0, behind: Ending | None = None, **attributes: Any
+) -> None:
     """NVRTC takes all texts of a kernel, and registers suffice. Nothing lies where its arrays are: who writes a text reads none of them."""
-    arrays = [*(np.empty(shape, dtype) for shape, dtype in types), *operands]
-    own = {"workspace": _nowhere(np.empty(workspace, np.uint8))} if workspace else {}
-    steps = list(cuda.KERNELS[kernel](*map(_nowhere, arrays), **attributes, **own))
+    made, read = [_nowhere(np.empty(shape, dtype)) for shape, dtype in types], map(_nowhere, operands)
+    own: dict[str, Any] = {"workspace": _nowhere(np.empty(workspace, np.uint8))} if workspace else {}
+    if behind:
+        beside = [x if x is None else _nowhere(x) for x in behind[1]]
+        own, made = {**own, "behind": Behind(behind[0], made, beside)}, made[:1]
+    steps = list(cuda.KERNELS[kernel](*made, *read, **attributes, **own))
     fit(architecture, [step.source for step in steps if isinstance(step, Launch)])
 
 

@@ -9,7 +9,7 @@ import pytest
 from compiled import GAP, Array, close, expected, normal
 from cuda_host import compiles, results
 from test_cpu_form import CONSTANTS, JOINTS, ORDERS, PADS, SHAPES, SLICES, TABLES
-from test_cpu_sampling import SIDES, affine, borders, filters
+from test_cpu_sampling import ENDS, READS, SIDES, WINDOWS, affine, borders, ends, filters, sampled_and_ended
 
 from runtime.arrays import dtype_of
 
@@ -137,6 +137,14 @@ def test_bytes_are_picked(c: int, border: str) -> None:
     same("resample", (3, 8, 9, c), x, matrix, gap=0, size=(8, 9), filter="nearest", border=border)
 
 
+@ends
+@pytest.mark.parametrize(("read", "filter"), READS)
+@pytest.mark.parametrize(("c", "gap", "border"), [(1, 0, "zero"), (3, GAP, "edge"), (16, 0, "mirror"), (17, GAP, "zero")])
+def test_the_map_behind_a_sampling(end: str, read: str, filter: str, c: int, gap: int, border: str) -> None:
+    for sides, size in WINDOWS:
+        sampled_and_ended(results, end, read, sides, size, c, gap, filter=filter, border=border)
+
+
 def test_a_map_that_is_no_number_stays_within_memory() -> None:
     x = normal(2, 4, 4, 3)
     for number in (np.nan, np.inf, -np.inf, 1e30):
@@ -160,3 +168,10 @@ def test_moves_compile_for_gpus_without_spills(architecture: str) -> None:
         how: dict[str, Any] = {"size": (40, 6), "filter": "bilinear", "border": border}
         compiles(architecture, "resample", [(x.shape, F32)], x, affine(2, 2), **how)
         compiles(architecture, "resample_dx", [(x.shape, F32)], x, affine(2, 2), **how)
+    one, each, pictures = np.ones(1, np.float32), np.ones(3, np.float32), np.ones((2, 64, 64, 3), np.uint8)
+    beside = [None, each, each, np.ones((2, 1, 1, 1), np.float32), one, np.ones((2, 40, 40, 3), np.float32)]
+    how = {"size": (40, 40), "filter": "bilinear", "border": "mirror"}
+    for dtype in ("f32", "bf16"):
+        types = [((2, 40, 40, 3), dtype_of(dtype))]
+        for end in ("normalized", "erased"):
+            compiles(architecture, "resample", types, pictures, affine(2, 2), behind=(ENDS[end], beside), **how)

@@ -16,6 +16,7 @@ from cuda_host import HostDriver
 from test_cpu_nets import SLACK, off, planned
 from test_cuda_driver import ORDERS
 from test_nets import NETS, Small, loaded, targets
+from test_one_pass import ONE, made, steps
 
 from netcompiler.recipe import Recipe
 from runtime.arrays import Array
@@ -80,6 +81,13 @@ def test_ten_steps(spec: str) -> None:
         assert own.step(*batch)["loss"] == pytest.approx(reference.step(*batch)["loss"], rel=ERROR)
     for name, value in reference.parameters().items():
         assert off(own.parameters()[name], value) < 10 * ERROR, name
+
+
+@pytest.mark.parametrize("augment", ONE.values(), ids=list(ONE))
+def test_pictures_that_are_changed_on_their_way(augment: str) -> None:
+    reference, own = Session(made(augment, "numpy")), Session(made(augment, "cuda"), device=Gpu(HostDriver()))
+    own.load(reference.parameters())
+    assert steps(own) == pytest.approx(steps(reference), rel=1e-4)
 
 
 # a GPU's order

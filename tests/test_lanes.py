@@ -12,7 +12,7 @@ import small
 
 from netcompiler.compilation import compile
 from netcompiler.listing import show_plan
-from netcompiler.plan import CORES, MAIN, SIDE, Instruction, Plan
+from netcompiler.plan import MAIN, PRODUCTS, SIDE, Instruction, Plan
 from netcompiler.targets import TARGETS
 from netcompiler.verify import faults, verify
 from runtime.binding import Binding
@@ -37,7 +37,7 @@ def made(spec: str) -> Plan:
 def test_gradients_of_weights_run_beside_those_that_others_wait_for(name: str) -> None:
     for program in made(NETS[name]).programs.values():
         aside = [i for i in program if i.lane == SIDE]
-        behind = [i for i in program.instructions[program.forward :] if i.core.op in CORES] if program.forward else []
+        behind = [i for i in program.instructions[program.forward :] if i.core.op in PRODUCTS] if program.forward else []
         assert bool(aside) == bool(program.forward)
         assert {i.core.op for i in aside} <= {"conv_dw", "matmul"}
         assert all(i in aside for i in behind if i.core.op == "conv_dw")

@@ -13,7 +13,7 @@ import pytest
 import small
 
 from netcompiler.compilation import compile
-from netcompiler.plan import CORES, HALVES, MATH, Plan
+from netcompiler.plan import HALVES, MATH, PRODUCTS, Plan
 from netcompiler.targets import TARGETS
 from netcompiler.verify import verify
 from runtime import arrays
@@ -45,7 +45,7 @@ def passes(plan: Plan) -> list[str]:
     """What reads or writes a value of the size of the first layer's output; products aside."""
     large = 8 * 8 * 8 * 8
     lines = plan.programs["gradients"].instructions
-    return [i.op for i in lines if i.op not in CORES and any(value.elements >= large for value in (*i.results, *i.operands))]
+    return [i.op for i in lines if i.op not in PRODUCTS and any(value.elements >= large for value in (*i.results, *i.operands))]
 
 
 # numbers
@@ -69,7 +69,7 @@ def test_what_is_kept_is_what_jax_keeps(name: str, jaxs: Any) -> None:
 def test_products_and_what_flows_between_layers_have_16_bits_and_nothing_else(name: str, precision: str) -> None:
     half, plan = TYPES[precision], made(SPECS[name][0], precision)
     inner = [i for program in plan.programs.values() for line in program for i in (line.body or (line,))]
-    products = [i for i in inner if i.op in CORES]
+    products = [i for i in inner if i.op in PRODUCTS]
     assert products
     assert {value.dtype for i in products for value in (*i.results, *i.operands)} == {half}
     assert not {state.value.dtype for state in plan.states.values()} & set(HALVES)
@@ -94,7 +94,7 @@ def test_in_inference_weights_are_copied_once() -> None:
     copies = [name for name, value in plan.programs["prepare"].successors.items() if value.dtype == "bf16"]
     assert len(copies) == 5
     assert not any(
-        value.name in plan.states and value.dtype == "f32" for i in plan.programs["infer"] for value in i.operands if i.op in CORES
+        value.name in plan.states and value.dtype == "f32" for i in plan.programs["infer"] for value in i.operands if i.op in PRODUCTS
     )
 
 
@@ -224,7 +224,7 @@ def test_tf32_is_said_of_products_and_passes_to_their_gradients(monkeypatch: pyt
     plain = made("lenet", "tf32")
     monkeypatch.setitem(TARGETS, "numpy", replace(TARGETS["numpy"], math="tf32"))
     plan = made("lenet", "tf32")
-    products = [i for program in plan.programs.values() for i in program if i.op in CORES]
+    products = [i for program in plan.programs.values() for i in program if i.op in PRODUCTS]
     assert products
     assert all(i.attributes[MATH] == "tf32" for i in products)
     assert not any(MATH in i.attributes for program in plain.programs.values() for i in program)

@@ -21,8 +21,8 @@ class _Sampling(Op):
         x, affine = operands
         sides = len(x.shape) - 2
         need(affine.shape in ((1, sides, sides + 1), (x.shape[0], sides, sides + 1)), f"{affine} is no affine map of {sides} sides a row")
-        need(x.dtype != "u8" or attributes["filter"] == "nearest", f"{x} are bytes, which have nothing between them")
-        return [(x.dtype, (x.shape[0], *attributes["size"], x.shape[-1]))]
+        dtype = affine.dtype if x.dtype == "u8" and attributes["filter"] != "nearest" else x.dtype
+        return [(dtype, (x.shape[0], *attributes["size"], x.shape[-1]))]
 
     @staticmethod
     def flops(instruction: Instruction) -> int:
@@ -37,7 +37,7 @@ def _adjoint(b: Builder, op: str, i: Instruction, dy: Gradients) -> Gradients:
 
 
 class Resample(_Sampling):
-    """x at the places that the map gives; cells behind the border are 0, or as the border says."""
+    """x at the places that the map gives; cells behind the border are 0, or as the border says. Between bytes lie real numbers."""
 
     @staticmethod
     def derive(b: Builder, i: Instruction, dy: Gradients) -> Gradients:

@@ -1,4 +1,4 @@
-"""The map that alone reads a product is computed where the product's results are made, if the target's kernel does that."""
+"""The map that alone reads a core is computed where the core's results are made, if the target's kernel does that."""
 
 from __future__ import annotations
 
@@ -39,18 +39,20 @@ def _refused(program: Program, chooser: Chooser, core: Instruction, outer: Instr
         return "it is kept for the backward half"
     if outer.attributes["shape"] != core.result.shape:
         return f"it is computed for each of {outer.attributes['shape']}"
-    if odd := next((value for value in outer.operands if not _beside(value, core.result)), None):
-        return f"{odd.name} is neither of its shape nor one number for each channel"
-    if any(node.op in ("index", "uniform") for expr in outer.attributes["exprs"] for node in nodes(expr)):
-        return "it depends on positions"
     offer = chooser.offer(core)
     if not offer.finishes:
         return f"{chooser.target.name} has no kernel that does that"
+    if odd := next((value for value in outer.operands if not _beside(value, core.result, offer.places)), None):
+        return f"{odd.name} is neither of its shape nor one number for each channel{' or picture' * offer.places}"
+    if not offer.places and any(node.op in ("index", "uniform") for expr in outer.attributes["exprs"] for node in nodes(expr)):
+        return "it depends on positions"
     return offer.behind(region((core, outer), outer.results, outer.origin))
 
 
-def _beside(value: Value, result: Value) -> bool:
-    """Of the same shape, one for each channel, or a single number."""
+def _beside(value: Value, result: Value, pictures: bool) -> bool:
+    """Of the same shape, one for each channel, or a single number; where that may be, one for each picture."""
     if value.dtype not in ("f32", "b1", "u8", *HALVES):
         return False
-    return value.shape == result.shape or value.elements == 1 or (value.elements == value.shape[-1] == result.shape[-1])
+    if value.shape == result.shape or value.elements == 1 or (value.elements == value.shape[-1] == result.shape[-1]):
+        return True
+    return pictures and len(value.shape) == len(result.shape) and value.elements == value.shape[0] == result.shape[0]

@@ -1,5 +1,5 @@
 """Regions that cross memory once: maps into the map that alone reads them; reductions over the same values side by side;
-the map behind a product (finish.py).
+the map behind a core (finish.py).
 
 A fused instruction contains what it replaces. What the backward half keeps stays a value; what several read does, too,
 unless it is cheaper to compute it for each of them (absorb.py).

@@ -1,7 +1,7 @@
 """What the backward half reads of the forward half is kept, or computed again where that is cheaper in memory.
 
-Maps and random numbers are computed again unless that would keep more than it frees. To save more bytes everything else
-is computed again too, in rows that begin at a value that is kept.
+Maps and random numbers are computed again unless that would keep more than it frees, or they cost nothing where pictures
+are sampled: finish.py. To save more bytes everything else is computed again too, in rows that begin at a value that is kept.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class _Choice:
         self.read = list(dict.fromkeys(value for instruction in behind for value in instruction.operands if value in self.made))
         self.kept = {value for value in self.read if self.made[value].op not in CHEAP}
         self.again: set[Value] = set()
+        self.sampled = _sampled(ahead, behind)
         self.reasons: dict[Value, str] = {}
 
     def free(self) -> None:
@@ -62,6 +63,10 @@ class _Choice:
         order = {value: position for position, value in enumerate(self.made)}
         for value in sorted(self.read, key=order.__getitem__):
             if value in self.kept:
+                continue
+            if value in self.sampled:
+                self.kept.add(value)
+                self.reasons[value] = "is kept: it is computed where pictures are sampled, which takes longer than to read it"
                 continue
             chain, leaves = self._chain(value, CHEAP)
             depth[value] = 1 + max((depth.get(inner, 0) for inner in chain if inner is not value), default=0)
@@ -123,6 +128,20 @@ class _Choice:
             b.origin = original.origin
             results = b.emit_all(original.op, *(clones.get(inner, inner) for inner in original.operands), **original.attributes)
             clones.update(zip(original.results, results, strict=True))
+
+
+def _sampled(ahead: tuple[Instruction, ...], behind: tuple[Instruction, ...]) -> set[Value]:
+    """What comes of samplings through maps of which each alone reads the one before."""
+    readers: dict[Value, list[Instruction]] = {}
+    for instruction in (*ahead, *behind):
+        for value in instruction.operands:
+            readers.setdefault(value, []).append(instruction)
+    found = set()
+    for value in (instruction.result for instruction in ahead if instruction.op == "resample"):
+        while len(alone := readers.get(value, [])) == 1 and alone[0].op == "map" and alone[0].attributes["shape"] == value.shape:
+            value = alone[0].result
+        found.add(value)
+    return found
 
 
 def _reason(depth: int, more: int, own: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from netcompiler.builder import Builder
 from netcompiler.instructions.op import OPS, wide
 from netcompiler.passes.simplify import highest
-from netcompiler.plan import CORES, HALVES, MATH, Instruction, Plan, Program, State, Value
+from netcompiler.plan import HALVES, MATH, PRODUCTS, Instruction, Plan, Program, State, Value
 from netcompiler.scalar import cast
 
 KEPT = {"bf16": "bf16", "fp16": "f16"}
@@ -52,7 +52,7 @@ def _scaled(plan: Plan) -> Plan:
 
 
 def _computed_in(program: Program, math: str) -> Program:
-    return replace(program, instructions=tuple(_with_math(i, math) if i.op in CORES else i for i in program))
+    return replace(program, instructions=tuple(_with_math(i, math) if i.op in PRODUCTS else i for i in program))
 
 
 def _with_math(instruction: Instruction, math: str) -> Instruction:
@@ -94,7 +94,7 @@ class _Halving:
     def _operands(self, i: Instruction) -> tuple[Value, ...]:
         """Those of a product have 16 bits, those of a concatenation all one type."""
         own = tuple(self.names.get(value, value) for value in i.operands)
-        halved = i.op in CORES or (i.op == "concat" and any(value.dtype in HALVES for value in own))
+        halved = i.op in PRODUCTS or (i.op == "concat" and any(value.dtype in HALVES for value in own))
         return tuple(self.b.kept_as(value, self.half) for value in own) if halved else own
 
     def _attributes(self, i: Instruction) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netcompiler.plan import CORES, SIDE, Instruction, Plan, Program, Value
+from netcompiler.plan import PRODUCTS, SIDE, Instruction, Plan, Program, Value
 from netcompiler.targets import Target
 
 
@@ -45,8 +45,8 @@ def _aside(program: Program) -> set[int]:
     for position in range(len(program.instructions) - 1, program.forward - 1, -1):
         instruction = program.instructions[position]
         leads = not needed.isdisjoint(instruction.results)
-        if instruction.core.op in CORES and not leads:
+        if instruction.core.op in PRODUCTS and not leads:
             found.add(position)
-        if instruction.core.op in CORES or leads:
+        if instruction.core.op in PRODUCTS or leads:
             needed.update(instruction.reads)
     return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netcompiler.plan import Instruction
+from netcompiler.plan import HALVES, Instruction
 from netcompiler.targets.sweeps import NUMBERS
-from netcompiler.targets.target import Offer, Reason
+from netcompiler.targets.target import Offer, Reason, not_single
 from netcompiler.targets.windows import not_sliding_over
 
 
@@ -25,13 +25,24 @@ def not_padded(instruction: Instruction) -> Reason:
 
 
 def not_sampled(instruction: Instruction) -> Reason:
-    """Bytes have nothing between them."""
+    """Bytes are as they are, and between them lie numbers."""
     return "" if instruction.result.dtype == "u8" else not_added(instruction)
+
+
+def not_ended(instruction: Instruction) -> Reason:
+    """The map behind sampled pictures."""
+    return not_single(instruction) or not_computed_in_real(instruction)
+
+
+def not_computed_in_real(instruction: Instruction) -> Reason:
+    """Of a fused instruction; any other has nothing behind it."""
+    whole = instruction.core is not instruction and all(value.dtype not in ("f32", *HALVES) for value in instruction.results)
+    return f"it computes in f32, and this is {instruction.result.dtype}" if whole else ""
 
 
 FORMS = {
     "random": (Offer("random"),),
-    "resample": (Offer("resample", refuses=not_sampled, speed=0.1),),
+    "resample": (Offer("resample", refuses=not_sampled, finishes=True, places=True, behind=not_ended, speed=0.1),),
     "resample_dx": (Offer("resample_dx", refuses=not_added, speed=0.1),),
     **{op: (Offer(op, refuses=not_moved),) for op in ("reshape", "transpose", "slice", "concat", "take", "constant")},
     **{op: (Offer(op, refuses=not_added),) for op in ("gather", "scatter")},

@@ -54,6 +54,8 @@ class Offer:
     """A form of an operand that it reads beside it."""
     finishes: bool = False
     """Whether it computes a map on its results before it writes them."""
+    places: bool = False
+    """Whether that map may ask for positions, and read a number of each picture."""
     behind: Callable[[Instruction], Reason] = always
     """The reason why it does not compute just this map, or why it needs one."""
     library: bool = False

@@ -1,4 +1,4 @@
-"""A map behind a product: where a fused instruction's kernel computes it on the product's sums before it writes them."""
+"""A map behind a core: where a fused instruction's kernel computes it on the core's results before it writes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runtime.arrays import Array
 
 
 class Behind(NamedTuple):
-    """The map as an instruction has it: None stands for the product among its operands."""
+    """The map as an instruction has it: None stands for the core among its operands."""
 
     exprs: Sequence[Expr]
     results: Sequence[Array]
@@ -19,7 +19,7 @@ class Behind(NamedTuple):
 
 
 def plain(y: Array) -> Behind:
-    """Nothing is done with the sums."""
+    """Nothing is done with the results."""
     return Behind((operand(0),), (y,), (None,))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netcompiler.plan import Instruction
 from netcompiler.targets.cuda.windows import not_added
+from netcompiler.targets.forms import not_computed_in_real
 from netcompiler.targets.target import Offer, Reason
 
 SAMPLED = 0.3
@@ -11,7 +12,7 @@ SAMPLED = 0.3
 
 
 def not_sampled(instruction: Instruction) -> Reason:
-    """Bytes have nothing between them."""
+    """Bytes are as they are, and between them lie numbers."""
     return "" if instruction.result.dtype == "u8" else not_added(instruction)
 
 
@@ -28,7 +29,7 @@ def not_alone(instruction: Instruction) -> Reason:
 FORMS = {
     **{op: (Offer(op, stream=0.8),) for op in ("reshape", "transpose", "slice", "concat", "pad", "gather", "take", "constant")},
     "scatter": (Offer("scatter", refuses=not_added, stream=0.8),),
-    "resample": (Offer("resample", refuses=not_sampled, stream=SAMPLED),),
+    "resample": (Offer("resample", refuses=not_sampled, finishes=True, places=True, behind=not_computed_in_real, stream=SAMPLED),),
     "resample_dx": (Offer("resample_dx", refuses=not_sampled_back, stream=0.01),),
     "all_reduce": (Offer("all_reduce", refuses=not_alone),),
 }

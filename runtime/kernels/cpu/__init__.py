@@ -90,7 +90,7 @@ def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
 
 
 def _finished(instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
-    """A product with the map behind it."""
+    """A core with the map behind it."""
     finish, core = behind(instruction, views), instruction.core
     operands = [views[value.name] for value in core.operands]
     return KERNELS[_name(instruction)](finish.results[0], *operands, **core.attributes, **_packed(instruction, views), behind=finish)

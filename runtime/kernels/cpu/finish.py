@@ -1,4 +1,4 @@
-"""What becomes of a product's sums while they are in registers: a map over them, whose results are written where they belong."""
+"""What becomes of a core's sums while they are in registers: a map over them, whose results are written where they belong."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.expression import Computation, Typed, register
 from runtime.kernels.expressions import canonical
 
-SUM, CELL, CHANNEL, ONE = "sum", "cell", "channel", "one"
-"""An operand is the product's sum, lies as the result does, is a number for each channel, or a single one."""
+SUM, CELL, CHANNEL, ONE, ROW = "sum", "cell", "channel", "one", "row"
+"""An operand is the core's sum, lies as the result does, is a number for each channel, a single one, or one for each row or picture,
+which a product cannot have."""
+BY_CELL = (CELL, ROW)
+"""Found by the addresses of cells."""
 
 
 class Finish(NamedTuple):
@@ -29,12 +32,16 @@ class Finish(NamedTuple):
 
     @property
     def cells(self) -> list[str]:
-        """The dtypes of all that lies cell by cell: results, then operands."""
-        return [*self.results, *(dtype for kind, dtype in self.operands if kind == CELL)]
+        """The dtypes of all that lies cell by cell or row by row: results, then operands."""
+        return [*self.results, *(dtype for kind, dtype in self.operands if kind in BY_CELL)]
+
+    def is_cell(self, i: int) -> bool:
+        """Whether a number of `cells` lies cell by cell."""
+        return [*(CELL for _ in self.results), *(kind for kind, _ in self.operands if kind in BY_CELL)][i] == CELL
 
 
 class Finishing:
-    """A map behind a product, ready to be written: its structure, the arrays with cells, and the numbers for the table."""
+    """A map behind a core, ready to be written: its structure, the arrays with cells, and the numbers for the table."""
 
     def __init__(self, behind: Behind) -> None:
         exprs, order, literals = canonical(behind.exprs)
@@ -42,7 +49,8 @@ class Finishing:
         shape = behind.results[0].shape
         kinds = tuple((_kind(x, shape), "f32" if x is None else name_of(x)) for x in arrays)
         self.structure = Finish(exprs, tuple(map(name_of, behind.results)), kinds, len(literals))
-        self.cells = [*behind.results, *(x for x, (kind, _) in zip(arrays, kinds, strict=True) if kind == CELL and x is not None)]
+        read = [x for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in BY_CELL and x is not None]
+        self.cells = [*behind.results, *(np.broadcast_to(x, shape) for x in read)]
         others = [x.ctypes.data for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in (CHANNEL, ONE) and x is not None]
         self.numbers = [*others, *np.array(literals, np.float64).view(np.int64).tolist()]
 
@@ -50,7 +58,9 @@ class Finishing:
 def _kind(x: Array | None, shape: Sequence[int]) -> str:
     if x is None:
         return SUM
-    return CELL if x.shape == tuple(shape) else ONE if x.size == 1 else CHANNEL
+    if x.size == 1:
+        return ONE
+    return CELL if x.shape == tuple(shape) else CHANNEL if x.size == x.shape[-1] else ROW
 
 
 class Writer:
@@ -109,6 +119,8 @@ class Writer:
             return sums, dtype
         if kind == ONE:
             return register(self.code, self.code.splat(self.code.load(self.others[i], dtype), self.lanes), dtype)
+        if kind == ROW:
+            return register(self.code, self.code.splat(self.code.load(next(cells), dtype), self.lanes), dtype)
         address = next(cells) if kind == CELL else self.code.at(self.others[i], channel, dtype)
         return register(self.code, self._load(address, dtype, mask), dtype)
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 from llvmlite import ir
 
-from runtime.arrays import Array, name_of
+from runtime.arrays import Array, dtype_of, name_of
+from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.code import F32, F64, I8, I64, LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.ending import Ending, Rows
+from runtime.kernels.cpu.expression import converted
+from runtime.kernels.cpu.finish import Finish
 from runtime.kernels.cpu.form import constant
 from runtime.kernels.cpu.strips import strips
 from runtime.kernels.layout import address, pieces
@@ -22,16 +27,29 @@ COST = 8
 """Bytes that could be moved while a cell's number is worked out."""
 
 
-def resample(y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Step]:
+def resample(
+    y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: str, border: str, behind: Behind | None = None
+) -> Iterator[Step]:
     units = prod(y.shape[:-2])
-    yield Step((_sampled, len(size), filter, border, name_of(y), LANES), _numbers(y, x, affine), units, pieces(COST * y.nbytes, units))
+    kernel, chunks = (_sampled, len(size), filter, border, name_of(x)), pieces(COST * y.nbytes, units)
+    if not behind:
+        yield Step((*kernel, name_of(y), LANES), _numbers(y, x, affine), units, chunks)
+        return
+    ending, row = Ending(behind), _row(y.shape, "u8" if name_of(x) == "u8" and filter == "nearest" else "f32")
+    args = [*_numbers(row, x, affine), *ending.numbers]
+    yield Step((*kernel, name_of(row), LANES, ending.structure), args, units, chunks, ending.scratch, (ending.keep,))
+
+
+def _row(shape: Sequence[int], dtype: str) -> Array:
+    """Rows that all lie at one place, pixel by pixel."""
+    return np.broadcast_to(np.empty(shape[-2:], dtype_of(dtype)), shape)
 
 
 def resample_dx(dx: Array, dy: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Step]:
     """A picture at a time: what is read by several is added in order."""
     yield from constant(dx, shape=dx.shape, dtype="f32")
     args = _numbers(dy, dx, affine)
-    yield Step((_sampled, len(size), filter, border, "", LANES), args, len(dx), pieces(COST * dy.nbytes, len(dx)))
+    yield Step((_sampled, len(size), filter, border, "f32", "", LANES), args, len(dx), pieces(COST * dy.nbytes, len(dx)))
 
 
 def _numbers(y: Array, x: Array, affine: Array) -> list[int]:
@@ -50,48 +68,98 @@ class Side(NamedTuple):
     step: Number
 
 
-def _sampled(code: Code, sides: int, filter: str, border: str, dtype: str, lanes: int) -> None:
-    """Forward a unit is a row of the result, of this dtype; back, where there is none, it is a whole picture."""
+Near: TypeAlias = "list[tuple[Number, ir.Value]]"
+"""Bytes to each of the cells near a place along a side, and its share."""
+Pixel: TypeAlias = "Callable[[Sequence[Near], Number], None]"
+
+
+def _sampled(code: Code, sides: int, filter: str, border: str, read: str, made: str, lanes: int, finish: Finish | None = None) -> None:
+    """Forward a unit is a row, of the dtype that is made; back, where none is, it is a whole picture. A row with a map behind it
+    is made in scratch."""
     y, x, y_picture, x_picture, affine, step, pitch, cells = (code.arg(i) for i in range(HEAD))
     all_ = [Side(*(code.arg(HEAD + SIDE * i + j) for j in range(SIDE))) for i in range(sides)]
-    outer = all_[:-1] if dtype else []
+    outer = all_[:-1] if made else []
+    rows = Rows(code, finish, HEAD + SIDE * sides, 1 + sides, lanes) if finish else None
     with code.loop(code.lo, code.hi) as unit:
         at: list[Number] = []
         for side in reversed(outer):
             at, unit = [code.rem(unit, side.size), *at], code.div(unit, side.size)
-        map_ = _matrix(code, code.add(affine, code.mul(unit, step)), pitch, sides)
-        places = [code.b.fadd(row[-1], _middle(code, side.cells)) for row, side in zip(map_, all_, strict=True)]
-        to, source = code.add(y, code.mul(unit, y_picture)), code.add(x, code.mul(unit, x_picture))
+        way = _Way(code, _matrix(code, code.add(affine, code.mul(unit, step)), pitch, sides), all_, filter, border)
+        to = code.scratch if rows else code.add(y, code.mul(unit, y_picture))
+        source, places = code.add(x, code.mul(unit, x_picture)), way.begin()
         for axis, i in enumerate(at):
-            places, to = _moved(code, places, map_, all_, axis, i), code.add(to, code.mul(i, all_[axis].stride))
+            places, to = way.moved(places, axis, i), code.add(to, code.mul(i, all_[axis].stride))
 
-        def pixel(places: Sequence[ir.Value], to: Number) -> None:
-            met = [_neighbours(code, place, side, filter, border) for place, side in zip(places, all_, strict=True)]
+        def pixel(met: Sequence[Near], to: Number) -> None:
             reads = [(code.total(source, *(offset for offset, _ in corner)), _weight(code, corner)) for corner in product(*met)]
-            if not dtype:
+            if not made:
                 _added(code, to, reads, cells, lanes)
-            elif dtype == "u8":
+            elif made == "u8":
                 _picked(code, to, *reads[0], cells, lanes)
             else:
-                _summed(code, to, reads, cells, lanes)
+                _summed(code, to, reads, cells, lanes, read)
 
-        _each(code, places, map_, all_, len(at), to, pixel)
+        way.each(places, len(at), to, pixel)
+        if rows:
+            rows.write([unit, *at], made)
 
 
-def _each(
-    code: Code,
-    places: Sequence[ir.Value],
-    map_: Sequence[Sequence[ir.Value]],
-    sides: Sequence[Side],
-    axis: int,
-    to: Number,
-    pixel: Callable[[Sequence[ir.Value], Number], None],
-) -> None:
-    if axis == len(sides):
-        return pixel(places, to)
-    with code.loop(0, sides[axis].size) as i:
-        inner = _moved(code, places, map_, sides, axis, i)
-        return _each(code, inner, map_, sides, axis + 1, code.add(to, code.mul(i, sides[axis].stride)), pixel)
+class _Way(NamedTuple):
+    """From cells of the result to places of the input: a picture's map."""
+
+    code: Code
+    map: Sequence[Sequence[ir.Value]]
+    sides: Sequence[Side]
+    filter: str
+    border: str
+
+    def begin(self) -> list[ir.Value]:
+        """Where the middle of the result lies."""
+        return [self.code.b.fadd(row[-1], _middle(self.code, side.cells)) for row, side in zip(self.map, self.sides, strict=True)]
+
+    def moved(self, places: Sequence[ir.Value], axis: int, i: Number) -> list[ir.Value]:
+        """Where cell i of a side adds to the place on each side of the input."""
+        b = self.code.b
+        cell = b.fsub(b.sitofp(i, F64), _middle(self.code, self.sides[axis].size))
+        return [b.fadd(place, b.fmul(row[axis], cell)) for place, row in zip(places, self.map, strict=True)]
+
+    def each(self, places: Sequence[ir.Value], axis: int, to: Number, pixel: Pixel) -> None:
+        """All pixels along this side and the others behind it."""
+        if axis == len(self.sides) - 1:
+            self._row(places, to, pixel)
+            return
+        with self.code.loop(0, self.sides[axis].size) as i:
+            self.each(self.moved(places, axis, i), axis + 1, self.code.add(to, self.code.mul(i, self.sides[axis].stride)), pixel)
+
+    def _row(self, places: Sequence[ir.Value], to: Number, pixel: Pixel) -> None:
+        """In a picture that is not turned a row reads along one of the input: what is near on other sides is found once."""
+        code, last = self.code, len(self.sides) - 1
+        if not last:
+            self._along(places, to, [], pixel)
+            return
+        straight = code.both(*(code.b.fcmp_ordered("==", row[last], F64(0)) for row in self.map[:last]))
+        with code.b.if_else(straight) as (one, several):
+            with one:
+                self._along(places, to, [self._near(place, side) for place, side in zip(places[:last], self.sides, strict=False)], pixel)
+            with several:
+                self._along(places, to, [], pixel)
+
+    def _along(self, places: Sequence[ir.Value], to: Number, known: Sequence[Near], pixel: Pixel) -> None:
+        last, first = len(self.sides) - 1, len(known)
+        with self.code.loop(0, self.sides[last].size) as i:
+            inner = self.moved(places, last, i)
+            others = [self._near(place, side) for place, side in zip(inner[first:], self.sides[first:], strict=True)]
+            pixel([*known, *others], self.code.add(to, self.code.mul(i, self.sides[last].stride)))
+
+    def _near(self, place: ir.Value, side: Side) -> Near:
+        code = self.code
+        if self.filter == "nearest":
+            near = [(_floor(code, code.b.fadd(place, F64(0.5))), F64(1))]
+        else:
+            low = _floor(code, place)
+            share = code.b.fsub(place, low)
+            near = [(low, code.b.fsub(F64(1), share)), (code.b.fadd(low, F64(1)), share)]
+        return [_inside(code, cell, share, side, self.border) for cell, share in near]
 
 
 def _matrix(code: Code, at: Number, pitch: Number, sides: int) -> list[list[ir.Value]]:
@@ -101,25 +169,6 @@ def _matrix(code: Code, at: Number, pitch: Number, sides: int) -> list[list[ir.V
 
 def _middle(code: Code, cells: Number) -> ir.Value:
     return code.b.fmul(code.b.sitofp(code.sub(cells, 1), F64), F64(0.5))
-
-
-def _moved(
-    code: Code, places: Sequence[ir.Value], map_: Sequence[Sequence[ir.Value]], sides: Sequence[Side], axis: int, i: Number
-) -> list[ir.Value]:
-    """Where cell i of a side adds to the place on each side of the input."""
-    cell = code.b.fsub(code.b.sitofp(i, F64), _middle(code, sides[axis].size))
-    return [code.b.fadd(place, code.b.fmul(row[axis], cell)) for place, row in zip(places, map_, strict=True)]
-
-
-def _neighbours(code: Code, place: ir.Value, side: Side, filter: str, border: str) -> list[tuple[Number, ir.Value]]:
-    """Bytes to each of the cells along a side, and its share."""
-    if filter == "nearest":
-        near = [(_floor(code, code.b.fadd(place, F64(0.5))), F64(1))]
-    else:
-        low = _floor(code, place)
-        share = code.b.fsub(place, low)
-        near = [(low, code.b.fsub(F64(1), share)), (code.b.fadd(low, F64(1)), share)]
-    return [_inside(code, cell, share, side, border) for cell, share in near]
 
 
 def _floor(code: Code, value: ir.Value) -> ir.Value:
@@ -147,13 +196,14 @@ def _weight(code: Code, corner: Sequence[tuple[Number, ir.Value]]) -> ir.Value:
     return code.b.fptrunc(weight, F32)
 
 
-def _summed(code: Code, to: Number, reads: Sequence[tuple[Number, ir.Value]], cells: Number, lanes: int) -> None:
+def _summed(code: Code, to: Number, reads: Sequence[tuple[Number, ir.Value]], cells: Number, lanes: int, dtype: str) -> None:
     for cell, vectors, strip in strips(code, cells, lanes, 2):
         for vector in range(vectors):
             at = code.add(cell, vector * strip.lanes)
             total = code.real(0.0, strip.lanes)
             for source, weight in reads:
-                total = code.fma(strip.load(code, code.at(source, at)), code.splat(weight, strip.lanes), total)
+                value, _ = converted(code, (strip.load(code, code.at(source, at, dtype), dtype), dtype), "f32")
+                total = code.fma(value, code.splat(weight, strip.lanes), total)
             strip.store(code, total, code.at(to, at))
 
 

@@ -83,7 +83,7 @@ def _steps(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
 
 
 def _finished(kernel: Callable[..., Iterable[Step]], instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
-    """A product with the map behind it."""
+    """A core with the map behind it."""
     finish, core = behind(instruction, views), instruction.core
     operands = [views[value.name] for value in core.operands]
     return kernel(finish.results[0], *operands, **core.attributes, **_own(instruction, views), behind=finish)

@@ -1,4 +1,4 @@
-"""What becomes of a product's sums while they are in registers: a map over them, whose results are written where they belong."""
+"""What becomes of a core's sums while they are in registers: a map over them, whose results are written where they belong."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netcompiler.scalar import index
 from runtime.arrays import Array, name_of
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda.code import TYPES, function
 from runtime.kernels.cuda.text import Kernel
-from runtime.kernels.expressions import canonical
+from runtime.kernels.expressions import canonical, indexes, with_leaves
 
 
 class Finish:
-    """`arrays` are all that lies in memory, results first, each broadcast to the shape of the product."""
+    """`arrays` are all that lies in memory, results first, each broadcast to the shape of the core's result; `axes` are
+    those whose positions the map asks for."""
 
     def __init__(self, behind: Behind) -> None:
-        self.exprs, order, self.literals = canonical(behind.exprs)
+        exprs, order, self.literals = canonical(behind.exprs)
+        self.axes = sorted(indexes(exprs))
+        self.exprs = with_leaves(exprs, {index(axis): index(-place) for place, axis in enumerate(self.axes, 1)})
         self.operands = [behind.operands[i] for i in order]
         self.results, self.many = behind.results, len(behind.results)
         self.read = [x for x in self.operands if x is not None]
@@ -25,10 +29,11 @@ class Finish:
         self.arrays: list[Array] = [*self.results, *self.beside]
         self.dtypes = [name_of(array) for array in self.arrays]
 
-    def lines(self, kernel: Kernel, total: str, places: Sequence[str], width: int = 1) -> list[str]:
-        """Lines that finish packs of sums, written as an expression of lane l; `places` are the addresses of the arrays."""
+    def lines(self, kernel: Kernel, total: str, places: Sequence[str], width: int = 1, positions: Sequence[str] = ()) -> list[str]:
+        """Lines that finish packs of sums, written as an expression of lane l; `places` are the addresses of the arrays, and
+        `positions` are those along the axes."""
         types = ["f32" if x is None else name_of(x) for x in self.operands] + ["f32"] * len(self.literals)
-        kernel.functions.append(function("completed", self.exprs, self.dtypes[: self.many], types, 0, "f32"))
+        kernel.functions.append(function("completed", self.exprs, self.dtypes[: self.many], types, len(self.axes), "f32"))
         packs = [f"Pack<{TYPES[dtype]}, {width if self._dense(i) else 1}>" for i, dtype in enumerate(self.dtypes)]
         loads = [f"const {packs[i]} e{i} = *(const {packs[i]}*)({places[i]});" for i in range(self.many, len(self.arrays))]
         numbers = iter(range(self.many, len(self.arrays)))
@@ -38,7 +43,7 @@ class Finish:
         return [
             *loads,
             *(f"{packs[i]} e{i};" for i in range(self.many)),
-            *["#pragma unroll", f"for (int l = 0; l < {width}; ++l) completed({', '.join([*results, *values])});"],
+            *["#pragma unroll", f"for (int l = 0; l < {width}; ++l) completed({', '.join([*results, *values, *positions])});"],
             *(f"*({packs[i]}*)({places[i]}) = e{i};" for i in range(self.many)),
         ]
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 
 from netcompiler.scalar import literal
 from runtime.arrays import Array
+from runtime.kernels.behind import Behind, plain
 from runtime.kernels.cuda import pointwise
 from runtime.kernels.cuda.code import TYPES
+from runtime.kernels.cuda.finish import Finish
 from runtime.kernels.cuda.slide import BLOCK, Slide, Source, source
 from runtime.kernels.cuda.steps import Launch
 from runtime.kernels.cuda.text import Kernel, blocks
 from runtime.kernels.cuda.walk import striding, walk
 from runtime.kernels.layout import collapsed
+
+RESIDENT = 4
+"""Blocks at least: places in double precision take many registers, and none is to be spilled for more of them."""
 
 FUNCTIONS = """__device__ inline i64 mirrored(i64 cell, i64 cells) {
     const i64 turn = (cell % (2 * cells) + 2 * cells) % (2 * cells);
@@ -22,19 +27,25 @@ FUNCTIONS = """__device__ inline i64 mirrored(i64 cell, i64 cells) {
 __device__ inline int nearest(i64 cell, i64 cells) { return cell < 0 ? 0 : cell < cells ? cell : cells - 1; }"""
 
 
-def resample(y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: str, border: str) -> Iterator[Launch]:
+def resample(
+    y: Array, x: Array, affine: Array, *, size: Sequence[int], filter: str, border: str, behind: Behind | None = None
+) -> Iterator[Launch]:
     sides = range(1, 1 + len(size))
     reaches = {axis: Sampled(x.shape[axis], filter, border) for axis in sides}
     matrix = Source(affine, (_picture(affine), *(0 for _ in y.shape[1:])), tuple(0 for _ in sides))
-    slide = Slide([y], [source(x, sides), matrix], reaches)
-    slide.kernel.functions.append(FUNCTIONS)
+    finish = Finish(behind or plain(y))
+    slide = Slide(finish.results, [source(x, sides), matrix], reaches, apart=finish.axes, beside=finish.beside)
+    many, kernel = slide.many, slide.kernel
+    kernel.functions.append(FUNCTIONS)
+    places = [f"at{i}" for i in (*range(many), *range(many + 2, len(slide.way.arrays)))]
     yield slide.launch(
         [
             f"float sums[{slide.way.width}] = {{}};",
-            *_places(slide.kernel, affine, "at2", [slide.position(axis) for axis in sides], x.shape[1:-1], size),
+            *_places(kernel, affine, f"at{many + 1}", [slide.position(axis) for axis in sides], x.shape[1:-1], size),
         ],
-        [_weight(sides), *slide.each(f"sums[l] += weight * {slide.way.loaded(1, 'l')};")],
-        slide.written("sums[l]"),
+        [_weight(sides), *slide.each(f"sums[l] += weight * {slide.way.loaded(many, 'l')};")],
+        finish.lines(kernel, "sums[l]", places, slide.way.width, [slide.position(axis) for axis in finish.axes]),
+        RESIDENT,
     )
 
 

@@ -111,8 +111,8 @@ class Slide:
         lines = self.each(" ".join(f"y{i}.at[l] = Stored<{TYPES[self.way.dtypes[i]]}>::of({value});" for i, value in enumerate(values)))
         return [*self.way.results(own), *lines, *self.way.stores(own)]
 
-    def launch(self, before: Sequence[str], met: Sequence[str], after: Sequence[str]) -> Launch:
-        """`before` what is met and `after` it."""
+    def launch(self, before: Sequence[str], met: Sequence[str], after: Sequence[str], resident: int = 0) -> Launch:
+        """`before` what is met and `after` it; `resident` as Kernel.launch has it."""
         way = self.way
         inside = [
             *way.positions(self.kernel, "i"),
@@ -123,7 +123,7 @@ class Slide:
         ]
         self.kernel.lines = striding(way.unsigned, self.kernel.number(way.packs), inside)
         reads = [*(s.array for s in self.sources), *self.beside]
-        return self.kernel.launch(blocks(way.packs, BLOCK), (BLOCK, 1, 1), reads, self.results)
+        return self.kernel.launch(blocks(way.packs, BLOCK), (BLOCK, 1, 1), reads, self.results, resident)
 
 
 def summed(slide: Slide) -> Launch:
