@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netcompiler.scalar import Expr
-from runtime.arrays import dtype_of, write
+from runtime.arrays import aligned, dtype_of, write
 from runtime.kernels import cpu, numpy
 from runtime.kernels.behind import Behind
+from runtime.kernels.cpu import caches
 from runtime.kernels.cpu.driver import Table
 
 Array: TypeAlias = NDArray[Any]
 Types = Sequence[tuple[Sequence[int], Any]]
-THREADS = (1, 2, 3)
+THREADS = ((1, inf), (2, inf), (3, 0))
+"""And from how many bytes on results go past the caches."""
 GAP = 3
-AROUND = 100
+AROUND = 128
 
 
 Ending = tuple[Sequence[Expr], Sequence[Array | None]]
@@ -27,14 +30,16 @@ Ending = tuple[Sequence[Expr], Sequence[Array | None]]
 
 
 def results(kernel: str, types: Types, /, *operands: Array, gap: int = 0, behind: Ending | None = None, **attributes: Any) -> list[Array]:
-    """What a compiled kernel writes: the same for any number of threads, and nothing around it or between its pixels."""
+    """What a compiled kernel writes: the same for any number of threads, past the caches or into them, and nothing around it or
+    between its pixels."""
     seen, read = [], [spaced(x, gap) for x in operands]
     beside = [x if x is None else spaced(x, gap) for x in behind[1]] if behind else []
-    for threads in THREADS:
+    for threads, large in THREADS:
         rooms = [Room(shape, dtype, gap) for shape, dtype in types]
         made = [room.array for room in rooms]
         own, made = ({"behind": Behind(behind[0], made, beside)}, made[:1]) if behind else ({}, made)
-        Table(list(cpu.KERNELS[kernel](*made, *read, **attributes, **own)), threads)()
+        with patch.object(caches, "large", lambda large=large: large):
+            Table(list(cpu.KERNELS[kernel](*made, *read, **attributes, **own)), threads)()
         seen.append([room.content() for room in rooms])
     for others in seen[1:]:
         for one, other in zip(seen[0], others, strict=True):
@@ -47,7 +52,8 @@ class Room:
 
     def __init__(self, shape: Sequence[int], dtype: Any, gap: int) -> None:
         whole = (*shape[:-1], shape[-1] + gap) if shape else ()
-        self.bytes = np.full(prod(whole) + 2 * AROUND, poison(dtype), dtype)
+        self.bytes = aligned((prod(whole) + 2 * AROUND) * np.dtype(dtype).itemsize).view(dtype)
+        self.bytes[...] = poison(dtype)
         inside = self.bytes[AROUND:-AROUND].reshape(whole)
         self.array = inside[..., : shape[-1]] if shape else inside
 

@@ -9,9 +9,11 @@ import pytest
 
 from netcompiler.plan import PANEL, Axis
 from netcompiler.scalar import Expr, compare, operand, relu, select, wrap
+from runtime.arrays import aligned
 from runtime.kernels import cpu, numpy
 from runtime.kernels.behind import Behind
-from runtime.kernels.cpu import matmul
+from runtime.kernels.cpu import caches, matmul
+from runtime.kernels.cpu.caches import go_past
 from runtime.kernels.cpu.driver import Table
 
 Array = np.ndarray[Any, Any]
@@ -31,6 +33,7 @@ CASES: dict[str, tuple[int, tuple[int, ...], int, int, Window, int]] = {
     "stride > kernel": (2, (9, 9), 3, 5, (Axis(2, 4), Axis(1, 3)), 1),
     "dilation, groups": (2, (9, 8), 6, 70, (Axis(3, 1, 2, 1, 3), Axis(3, 1, 0, 0, 2)), 2),
     "many groups": (2, (5, 5), 12, 12, THREE, 6),
+    "groups of half a line": (2, (5, 4), 16, 16, ONE, 2),
     "signal": (3, (9,), 3, 17, (Axis(4, 2, 1, 1),), 1),
     "volume": (2, (4, 3, 5), 2, 3, (Axis(2, 1, 1, 1), Axis(3, 2, 1, 1), Axis(2, 2, 1, 1)), 1),
     "cells left out": (2, (9, 9), 3, 5, (Axis(2, 3, -1, -1), Axis(2, 3, -1, -2)), 1),
@@ -119,6 +122,22 @@ def test_bands(name: str, lie: Any) -> None:
     if all(axis.stride == 1 for axis in window):
         run("conv_dx_bands", dx, lie(dy), w, **how, size=x.shape[1:-1], packed=packed(w, "rows_dx", groups))
         close(dx, oracle("conv_dx", x.shape, dy, w, **how, size=x.shape[1:-1]))
+
+
+@pytest.mark.parametrize("name", ["one pixel", "1x1", "1x1, odd channels", "3x3", "stride, cells left out", "groups of half a line"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_large_results_go_past_the_caches(name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caches, "large", lambda: 0)
+    (x, w, dy), (*_, window, groups) = operands(CASES[name]), CASES[name]
+    how = {"window": window, "groups": groups}
+    y, dx = (aligned(like.nbytes).view(np.float32).reshape(like.shape) for like in (dy, x))
+    for result in (y, dx):
+        result[...] = np.nan
+        assert go_past([result], [])
+    run("conv_product", y, x, w, **how, packed=packed(w, "rows", groups), threads=threads)
+    run("conv_dx_product", dx, dy, w, **how, size=x.shape[1:-1], packed=packed(w, "rows_dx", groups), threads=threads)
+    close(y, oracle("conv", y.shape, x, w, **how))
+    close(dx, oracle("conv_dx", x.shape, dy, w, **how, size=x.shape[1:-1]))
 
 
 A, B, C, D = map(operand, range(4))

@@ -32,14 +32,19 @@ def accumulate(
     step: Number = 1,
     pitch: Number | None = None,
     masks: Sequence[ir.Value] = (),
+    ahead: tuple[Number, Number] | None = None,
 ) -> Sums:
     """sums[r, j] + the sum over i < count of rows[r][i * step] * panel[i * pitch + j * LANES ...]; rows and panel are addresses.
 
-    Without a pitch the panel is packed: one block of columns behind the other. With `masks` only so much of it is there."""
+    Without a pitch the panel is packed: one block of columns behind the other. With `masks` only so much of it is there. `ahead` is
+    an address, and the bytes to the next, of what is asked for meanwhile because it comes later."""
     columns = len(sums) // len(rows)
     pitch = columns * LANES if pitch is None else pitch
-    with code.reduce(0, count, 1, [code.whole(panel), code.whole(0), *sums]) as carried:
-        at, along, *old = carried.values
+    begin, next_line = ahead or (0, 0)
+    with code.reduce(0, count, 1, [code.whole(panel), code.whole(0), code.whole(begin), *sums]) as carried:
+        at, along, line, *old = carried.values
+        if ahead:
+            code.prefetch(line, near=False)
         places = [code.at(at, j * LANES) for j in range(columns)]
         right = (
             [code.load_masked(place, mask) for place, mask in zip(places, masks, strict=True)]
@@ -50,5 +55,5 @@ def accumulate(
         for r, row in enumerate(rows):
             left = code.splat(code.load(code.at(row, along)), LANES)
             new += [code.fma(left, right[j], old[r * columns + j]) for j in range(columns)]
-        carried.next = [code.at(at, pitch), code.add(along, step), *new]
-    return carried.result[2:]
+        carried.next = [code.at(at, pitch), code.add(along, step), code.add(line, next_line), *new]
+    return carried.result[3:]

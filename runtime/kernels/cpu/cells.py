@@ -34,6 +34,12 @@ class Sides(NamedTuple):
         rows = [[*tap.delta, bytes_, tap.weight * size] for tap, bytes_ in zip(taps, away, strict=True)]
         return np.array(rows or [[0]], np.int64)
 
+    def even(self, next_picture: int) -> int:
+        """Bytes from one cell's window in x to the next one's, if they are the same for all, also from picture to picture; else 0."""
+        steps = [stride * x for stride, x in zip(self.stride, self.x, strict=True)]
+        whole = [cells * step for cells, step in zip(self.cells, steps, strict=True)]
+        return steps[-1] if [next_picture, *steps[:-1]] == whole else 0
+
     def numbers(self) -> list[int]:
         """As a Walk reads them."""
         return [n for side in zip(*self, strict=True) for n in side]

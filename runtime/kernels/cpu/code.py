@@ -182,6 +182,18 @@ class Code:
         element = value.type.element if isinstance(value.type, ir.VectorType) else value.type
         self.b.store(value, self.pointer(address), align=element_bytes(element))
 
+    def store_either(self, value: ir.Value, address: Number, past: Number) -> None:
+        """Past the caches where `past` is 1 and the vector a whole line, else into them."""
+        if not isinstance(value.type, ir.VectorType) or value.type.count * element_bytes(value.type.element) != LINE:
+            self.store(value, address)
+            return
+        within = self.b.and_(self.whole(address), self.whole(LINE - 1))
+        with self.b.if_else(self.b.icmp_unsigned("<", within, self.whole(past))) as (line, other):
+            with line:
+                self.store_past(value, address)
+            with other:
+                self.store(value, address)
+
     def store_past(self, value: ir.Value, address: Number) -> None:
         """A whole line of the cache, past the caches: for what is not read soon."""
         store = self.b.store(value, self.pointer(address), align=value.type.count * element_bytes(value.type.element))
@@ -202,9 +214,9 @@ class Code:
         arguments = [value, self.pointer(address), I32(element_bytes(value.type.element)), mask]
         self.call(f"llvm.masked.store.{mangled(value.type)}.p0", ir.VoidType(), arguments)
 
-    def prefetch(self, address: Number, write: bool = False) -> None:
-        """Asks for the line of an address, which need not exist."""
-        arguments = [self.pointer(address), I32(int(write)), I32(3), I32(1)]
+    def prefetch(self, address: Number, write: bool = False, near: bool = True) -> None:
+        """Asks for the line of an address, which need not exist; where it is not wanted soon, not into the first cache."""
+        arguments = [self.pointer(address), I32(int(write)), I32(3 if near else 2), I32(1)]
         self.call("llvm.prefetch.p0", ir.VoidType(), arguments)
 
     # vectors
@@ -284,4 +296,6 @@ def element_bytes(typ: Any) -> int:
 
 
 LANES = machine().lanes()
+LINE = 64
+"""Bytes of a line of the caches."""
 Emit = Callable[..., None]

@@ -11,6 +11,7 @@ from llvmlite import ir
 from netcompiler.scalar import Expr
 from runtime.arrays import Array, name_of
 from runtime.kernels.behind import Behind
+from runtime.kernels.cpu.caches import go_past
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.expression import Computation, Typed, register
 from runtime.kernels.expressions import canonical
@@ -52,7 +53,8 @@ class Finishing:
         read = [x for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in BY_CELL and x is not None]
         self.cells = [*behind.results, *(np.broadcast_to(x, shape) for x in read)]
         others = [x.ctypes.data for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in (CHANNEL, ONE) and x is not None]
-        self.numbers = [*others, *np.array(literals, np.float64).view(np.int64).tolist()]
+        self.past = go_past(behind.results, read)
+        self.numbers = [int(self.past), *others, *np.array(literals, np.float64).view(np.int64).tolist()]
 
 
 def _kind(x: Array | None, shape: Sequence[int]) -> str:
@@ -69,8 +71,9 @@ class Writer:
     def __init__(self, code: Code, finish: Finish, first: int, lanes: int = LANES) -> None:
         self.code, self.finish, self.lanes = code, finish, lanes
         others = [i for i, (kind, _) in enumerate(finish.operands) if kind in (CHANNEL, ONE)]
-        self.others = {i: code.arg(first + number) for number, i in enumerate(others)}
-        self.literals = [self._literal(code.arg(first + len(others) + i)) for i in range(finish.literals)]
+        self.past = code.arg(first)
+        self.others = {i: code.arg(first + number) for number, i in enumerate(others, 1)}
+        self.literals = [self._literal(code.arg(first + 1 + len(others) + i)) for i in range(finish.literals)]
 
     def _literal(self, bits: ir.Value) -> ir.Value:
         with self.code.at_entry():
@@ -79,6 +82,10 @@ class Writer:
 
     def expect(self, cells: Sequence[Sequence[Number]], own: Number, columns: int) -> None:
         """Asks for the memory of a block before its sums are made: else writing it would wait for it."""
+        with self.code.when(self.code.compare("==", self.past, 0)):
+            self._expect(cells, own, columns)
+
+    def _expect(self, cells: Sequence[Sequence[Number]], own: Number, columns: int) -> None:
         for i, (rows, dtype) in enumerate(zip(cells, self.finish.cells, strict=True)):
             for address in rows:
                 for j in range(columns):
@@ -109,7 +116,7 @@ class Writer:
         values = [computation.stored(expr, dtype) for expr, dtype in zip(self.finish.exprs, self.finish.results, strict=True)]
         for value, address in zip(values, cells, strict=False):
             if mask is None:
-                self.code.store(value, address)
+                self.code.store_either(value, address, self.past)
             else:
                 self.code.store_masked(value, address, mask)
 

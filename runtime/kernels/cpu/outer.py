@@ -21,15 +21,17 @@ from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
 
 ROWS, BLOCK, COLUMNS = machine().rows, machine().block, machine().columns
-CELLS = 192
+CELLS = 128
 """Cells that are laid side by side at a time."""
 WIDE = 256
 """Most of the taps' channels that a unit owns."""
 OWN = 256 * 1024
 """Most bytes of dw that a unit owns: with the cells they fill most of the second cache."""
-UNITS = 16
+UNITS = 8
 """Fewer units than that are divided by cells, down to so many cells:"""
 LEAST = 512
+LINE = 16
+"""Numbers of a cache line."""
 
 
 class Outer(NamedTuple):
@@ -60,8 +62,8 @@ def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], 
     sums = np.empty((parts, groups * outer * width), np.float32) if parts > 1 else None
     target = w if sums is None else sums
     args = [operands.x, operands.y, target.ctypes.data, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
-    args += [*operands[3:], groups * outer * width * 4, *sides.numbers()]
-    scratch = (tall * wide + CELLS * (wide + BLOCK) + CELLS * (tall + LANES)) * 4
+    args += [*operands[3:], groups * outer * width * 4, sides.even(operands.next_x), *sides.numbers()]
+    scratch = (tall * wide + CELLS * (wide + tall // rows * _room(rows))) * 4
     yield Step((summed, len(sides.cells), rows), args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
     if sums is not None:
         yield add_parts(w, sums)
@@ -73,7 +75,7 @@ def add_parts(w: Array, sums: Array) -> Step:
     return Step((added,), args, -(-w.size // LANES), max(1, min(32, w.size // 16384)), keep=(sums,))
 
 
-X, Y, W, ZERO, TAPS, INNER, OUTER, WIDTH, WIDE_, TALL, CELLS_, PARTS, NX, CY, GX, GY, GW, PW, SIDES = range(19)
+X, Y, W, ZERO, TAPS, INNER, OUTER, WIDTH, WIDE_, TALL, CELLS_, PARTS, NX, CY, GX, GY, GW, PW, EVEN, SIDES = range(20)
 
 
 class _Unit(NamedTuple):
@@ -107,7 +109,7 @@ def summed(code: Code, sides: int, rows: int) -> None:
             code.total(code.arg(Y), code.mul(group, code.arg(GY)), code.mul(row, 4)),
             code.scratch,
             code.at(code.scratch, code.mul(code.arg(TALL), code.arg(WIDE_))),
-            code.at(code.scratch, code.add(code.mul(code.arg(TALL), code.arg(WIDE_)), code.mul(_pitch(code), CELLS))),
+            code.at(code.scratch, code.mul(code.add(code.arg(TALL), CELLS), code.arg(WIDE_))),
         )
         with code.loop(0, code.mul(code.arg(TALL), code.arg(WIDE_)), LANES) as i:
             code.store(code.real(0.0, LANES), code.at(unit.sums, i))
@@ -115,19 +117,19 @@ def summed(code: Code, sides: int, rows: int) -> None:
         with code.loop(begin, end, CELLS) as first:
             count = code.min(CELLS, code.sub(end, first))
             _lay_patches(code, sides, unit, first, count)
-            _lay_values(code, unit, first, count)
-            _sum(code, rows, unit, count)
+            _lay_values(code, rows, unit, first, count)
+            _sum(code, rows, unit, count, code.add(first, count))
         target = code.total(code.arg(W), code.mul(part, code.arg(PW)), code.mul(group, code.arg(GW)))
         _write(code, unit, target)
 
 
-def _pitch(code: Code) -> Number:
-    """Elements from one cell's patch to the next: rows that lie so far apart share no lines of the first cache."""
-    return code.add(code.arg(WIDE_), BLOCK)
+def _room(rows: int) -> int:
+    """Elements from one cell's block of rows to the next: whole vectors."""
+    return -(-rows // LANES) * LANES
 
 
 def _lay_patches(code: Code, sides: int, unit: _Unit, first: ir.Value, count: Number) -> None:
-    """What the taps that a unit owns read, cell by cell."""
+    """What the taps that a unit owns read: for each BLOCK of columns, cell by cell, so that sums are made of what lies together."""
     inner = code.arg(INNER)
     walk = Walk(code, SIDES, sides, code.arg(TAPS))
     begin = code.div(unit.column, inner)
@@ -135,37 +137,67 @@ def _lay_patches(code: Code, sides: int, unit: _Unit, first: ir.Value, count: Nu
     last = code.add(unit.column, unit.columns)
     with code.reduce(0, count, 1, walk.place(first)) as cell:
         starts, origin = walk.starts(cell.values), walk.origin(unit.x, code.arg(NX), cell.values)
-        patch = code.at(unit.patches, code.mul(cell.i, _pitch(code)))
+        patch = code.at(unit.patches, code.mul(cell.i, BLOCK))
         with code.loop(begin, end) as tap:
             row = walk.row(tap, starts, origin, code.arg(ZERO))
             start = code.mul(tap, inner)
             low = code.max(start, unit.column)
             size = code.sub(code.min(code.add(start, inner), last), low)
-            _copy(code, code.at(row, code.sub(low, start)), code.at(patch, code.sub(low, unit.column)), size)
+            _lay_columns(code, code.at(row, code.sub(low, start)), patch, code.sub(low, unit.column), size)
         cell.next = walk.next(cell.values)
 
 
-def _lay_values(code: Code, unit: _Unit, first: ir.Value, count: Number) -> None:
-    """dy of a unit's rows, cell by cell; rows that are missing in the last block are 0."""
-    pitch = code.add(code.arg(TALL), LANES)
+def _lay_columns(code: Code, source: Number, patch: Number, begin: Number, size: Number) -> None:
+    """Numbers of a cell as its columns from `begin` on, each where its block is."""
+    end = code.add(begin, size)
+    with code.loop(code.div(begin, BLOCK), code.div(code.add(end, BLOCK - 1), BLOCK)) as block:
+        low = code.max(begin, code.mul(block, BLOCK))
+        high = code.min(end, code.mul(code.add(block, 1), BLOCK))
+        target = code.at(patch, code.add(code.mul(block, (CELLS - 1) * BLOCK), low))
+        for j in range(0, BLOCK, LANES):
+            mask = code.mask(code.sub(code.sub(high, low), j), LANES)
+            code.store_masked(code.load_masked(code.at(source, code.add(code.sub(low, begin), j)), mask), code.at(target, j), mask)
+
+
+def _lay_values(code: Code, rows: int, unit: _Unit, first: ir.Value, count: Number) -> None:
+    """dy of a unit's rows: for each block of rows, cell by cell; rows that are missing in the last one are 0."""
+    room = _room(rows)
     with code.loop(0, count) as cell:
         source = code.add(unit.y, code.mul(code.add(first, cell), code.arg(CY)))
-        target = code.at(unit.values, code.mul(cell, pitch))
-        with code.loop(0, unit.rows, LANES) as r:
-            mask = code.mask(code.sub(unit.rows, r), LANES)
-            code.store(code.load_masked(code.at(source, r), mask), code.at(target, r))
+        target = code.at(unit.values, code.mul(cell, room))
+        with code.loop(0, code.div(code.add(unit.rows, rows - 1), rows)) as block:
+            row = code.mul(block, rows)
+            for j in range(0, room, LANES):
+                mask = code.mask(code.sub(unit.rows, code.add(row, j)), LANES)
+                value = code.load_masked(code.at(source, code.add(row, j)), mask)
+                code.store(value, code.at(target, code.add(code.mul(block, CELLS * room), j)))
 
 
-def _sum(code: Code, rows: int, unit: _Unit, count: Number) -> None:
-    pitch = code.add(code.arg(TALL), LANES)
+def _sum(code: Code, rows: int, unit: _Unit, count: Number, then: Number) -> None:
+    """Meanwhile memory brings what is laid next, from cell `then` on: with each block a line of each cell."""
+    room = _room(rows)
     with code.loop(0, unit.columns, BLOCK) as column, code.loop(0, unit.rows, rows) as row:
         own = code.at(unit.sums, code.add(code.mul(row, code.arg(WIDE_)), column))
         at = [code.at(own, code.add(code.mul(r, code.arg(WIDE_)), j * LANES)) for r in range(rows) for j in range(COLUMNS)]
-        values = [code.at(unit.values, code.add(row, r)) for r in range(rows)]
+        number = code.div(row, rows)
+        block = code.at(unit.values, code.mul(number, CELLS * room))
+        ahead = _line(code, unit, code.add(code.mul(code.div(column, BLOCK), code.div(code.add(unit.rows, rows - 1), rows)), number), then)
+        values = [code.at(block, r) for r in range(rows)]
         sums = [code.load(address, lanes=LANES) for address in at]
-        sums = accumulate(code, sums, values, code.at(unit.patches, column), count, step=pitch, pitch=_pitch(code))
+        sums = accumulate(code, sums, values, code.at(unit.patches, code.mul(column, CELLS)), count, step=room, ahead=ahead)
         for value, address in zip(sums, at, strict=True):
             code.store(value, address)
+
+
+def _line(code: Code, unit: _Unit, number: Number, cell: Number) -> tuple[Number, Number]:
+    """The address of a line of a cell's dy, or behind those of its x, and the bytes to the next cell's."""
+    lines = code.div(code.add(unit.rows, LINE - 1), LINE)
+    y, x = (code.add(unit.y, code.mul(cell, code.arg(CY))), code.add(unit.x, code.mul(cell, code.arg(EVEN))))
+    own = code.compare("<", number, lines)
+    behind = code.min(code.sub(number, lines), code.div(code.sub(unit.columns, 1), LINE))
+    left = code.at(y, code.mul(number, LINE))
+    right = code.at(code.at(x, unit.column), code.mul(behind, LINE))
+    return code.b.select(own, code.whole(left), code.whole(right)), code.b.select(own, code.whole(code.arg(CY)), code.whole(code.arg(EVEN)))
 
 
 def _write(code: Code, unit: _Unit, target: Number) -> None:

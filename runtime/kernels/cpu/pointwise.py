@@ -10,6 +10,7 @@ from llvmlite import ir
 from netcompiler.plan import SIZES
 from netcompiler.scalar import Expr
 from runtime.arrays import Array
+from runtime.kernels.cpu.caches import go_past
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.interpreted import interpreted
@@ -55,7 +56,7 @@ def _step(results: Sequence[Array], read: Sequence[Array], exprs: tuple[Expr, ..
     rows = prod(layout.sizes[:-1])
     return Step(
         (_map, structure, UNROLL if work < HEAVY else 1, bool(period)),
-        [*numbers(arrays, layout, literals), period],
+        [*numbers(arrays, layout, literals), period, int(go_past(results, read))],
         rows,
         pieces(cost(arrays, layout, work), rows),
         scratch=_scratch(layout, structure) if period else 0,
@@ -83,22 +84,22 @@ def _is_narrow(layout: Layout, indexed: Mapping[int, int]) -> bool:
 
 def _map(code: Code, structure: Structure, unroll: int, periodic: bool) -> None:
     sweep = Sweep(code, structure)
-    period = sweep.take()
+    period, past = sweep.take(), sweep.take()
     with sweep.runs(code.lo, code.hi) as (run, begin, end):
         run = _repeated(sweep, run, period) if periodic else run
         with sweep.each_row(run, begin, end) as (place, width):
             for columns, mask in sweep.along(0, width, unroll):
-                _written(sweep, place, columns, mask)
+                _written(sweep, place, columns, mask, past)
 
 
-def _written(sweep: Sweep, place: Place, columns: Sequence[Number], mask: ir.Value | None) -> None:
+def _written(sweep: Sweep, place: Place, columns: Sequence[Number], mask: ir.Value | None, past: Number) -> None:
     """All is computed before anything is written: a result may lie where an operand does."""
     exprs, kinds = sweep.structure.exprs, sweep.kinds
     computations = [sweep.computation(place, c, mask) for c in columns]
     values = [[own.stored(expr, kind.dtype) for expr, kind in zip(exprs, kinds, strict=False)] for own in computations]
     for c, stored in zip(columns, values, strict=True):
         for result, value in enumerate(stored):
-            sweep.write(value, place, result, c, mask)
+            sweep.write(value, place, result, c, mask, past)
 
 
 def _repeating(structure: Structure) -> list[int]:

@@ -17,7 +17,7 @@ from netcompiler.plan import PANEL
 from runtime.arrays import Array
 from runtime.kernels.cpu.block import accumulate, zeros
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
-from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.code import LANES, LINE, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.finish import Finish, Finishing, Writer
 from runtime.kernels.cpu.machine import machine
@@ -83,9 +83,10 @@ def product(
     size = groups.number * splits * runs
     panel = channels.taps * channels.inner * PANEL * 4
     args = [*operands[:2], zero.ctypes.data, table.ctypes.data, len(taps), *channels[:2], panel, many, together, runs, splits]
-    args += [*groups[1:], operands.next_x, *sides.numbers()]
+    even = sides.even(operands.next_x) if len(taps) == 1 else 0
+    args += [*groups[1:], operands.next_x, even, *sides.numbers()]
     args += [*(n for cell in finishing.cells for n in spread.numbers(cell)), *finishing.numbers]
-    scratch = together * ROWS * (len(taps) + len(finishing.cells)) * 8 + (channels.outer + BLOCK) * 4
+    scratch = together * ROWS * (len(taps) + len(finishing.cells)) * 8 + (channels.outer + BLOCK) * 4 + LINE
     copied = len(taps) == 1 and channels.inner % LANES == 0 and any(step % ALIAS == 0 for step in sides.x)
     scratch += together * ROWS * (channels.inner + LANES) * 4 if copied else 0
     kernel = (convolved, len(sides.cells), _tail(channels.outer), copied, finishing.structure)
@@ -98,7 +99,7 @@ def _tail(outer: int) -> tuple[int, bool]:
     return -(-rest // LANES), bool(rest % LANES)
 
 
-X, W, ZERO, TAPS, COUNT, INNER, OUTER, NEXT_PANEL, MANY, TOGETHER, RUNS, SPLITS, GX, GW, NX, SIDES = range(16)
+X, W, ZERO, TAPS, COUNT, INNER, OUTER, NEXT_PANEL, MANY, TOGETHER, RUNS, SPLITS, GX, GW, NX, EVEN, SIDES = range(17)
 """The numbers of the table; behind them the fields of Sides, side by side, those of Spread for each array, and those of the finish."""
 
 
@@ -119,8 +120,9 @@ class _Kernel:
 
     @property
     def nowhere(self) -> Number:
-        """The address of a row that nobody reads: behind all blocks."""
-        return self.code.add(self.code.scratch, self.code.mul(self.code.arg(TOGETHER), self.rows))
+        """The address of a row that nobody reads: behind all blocks, where a line begins."""
+        blocks = self.code.mul(self.code.arg(TOGETHER), self.rows)
+        return self.code.add(self.code.scratch, self.code.mul(self.code.div(self.code.add(blocks, LINE - 1), LINE), LINE))
 
     def cell(self, i: int, group: ir.Value, place: Sequence[ir.Value]) -> Number:
         """The address of a cell in an array."""
@@ -221,11 +223,13 @@ def _blocks(kernel: _Kernel, columns: int, part: bool, rows: _Rows, panel: ir.Va
     with code.loop(0, rows.blocks) as block:
         here = code.add(code.scratch, code.mul(block, kernel.rows))
         cells = [_row_addresses(code, here, code.add(taps, i)) for i in range(len(kernel.dtypes))]
+        then = code.add(rows.first, code.mul(code.add(code.arg(TOGETHER), block), ROWS))
+        line = code.total(code.arg(X), code.mul(rows.group, code.arg(GX)), code.mul(then, code.arg(EVEN)))
         kernel.writer.expect(cells, channel, columns)
         with code.reduce(0, taps, 1, zeros(code, ROWS, columns)) as tap:
             left = _row_addresses(code, here, tap.i)
             right = code.add(weights, kernel.walk.weights(tap.i))
-            tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL)
+            tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL, ahead=(line, 64))
         outer = code.add(code.mul(rows.group, code.arg(OUTER)), channel)
         kernel.writer.block(tap.result, cells, channel, outer, code.arg(OUTER) if part else None)
 

@@ -167,9 +167,12 @@ class Sweep:
         start = code.splat(code.b.sitofp(code.whole(c if axis == -1 else place.coordinates[axis + 1]), typ), self.lanes)
         return start if axis != -1 else code.b.fadd(start, ir.Constant(start.type, [float(lane) for lane in range(self.lanes)]))
 
-    def write(self, value: ir.Value, place: Place, result: int, c: Number, mask: ir.Value | None) -> None:
+    def write(self, value: ir.Value, place: Place, result: int, c: Number, mask: ir.Value | None, past: Number | None = None) -> None:
+        """Past the caches where `past` is given, and 1."""
         at = self.code.at(place.origins[result], c, self.kinds[result].dtype)
-        if mask is None:
+        if mask is not None:
+            self.code.store_masked(value, at, mask)
+        elif past is None:
             self.code.store(value, at)
         else:
-            self.code.store_masked(value, at, mask)
+            self.code.store_either(value, at, past)
