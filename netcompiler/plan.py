@@ -24,6 +24,9 @@ SIZES = {"f64": 8, "i64": 8, "f32": 4, "i32": 4, "u32": 4, "f16": 2, "bf16": 2, 
 PANEL = 32
 """Channels side by side in packed weights; the register block of every processor divides it."""
 
+ALIGNED = 256
+"""What lies in the arena begins at multiples of so many bytes, and what shares a workspace, too."""
+
 CONTAINERS = ("fused", "flat")
 """Instructions that mean what their body means: a region of a program, or equal maps over a run of a segment."""
 

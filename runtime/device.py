@@ -23,10 +23,11 @@ Later = Callable[[], list[float]]
 
 
 class Refused(Exception):
-    """A library of the device has no way to run an instruction: another offer has to."""
+    """A library of the device has no way to run instructions: other offers have to. Which ones is told as soon as it is known."""
 
-    instruction: Instruction | None = None
-    """As soon as it is known which."""
+    def __init__(self, why: str, instructions: Sequence[Instruction] = ()) -> None:
+        super().__init__(why)
+        self.instructions = instructions
 
 
 class Slots(Protocol):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import cuda_cudnn
 import numpy as np
 import pytest
-from compiled import Array, close, expected, narrowed, normal
+from compiled import Array, close, expected, narrowed, normal, spaced
 from cuda_host import ON_GPU, HostDriver, results
 from test_cpu_conv import CASES, operands
 
 from netcompiler.passes.finish import finished
 from netcompiler.passes.select import select
 from netcompiler.passes.why import silent
-from netcompiler.plan import Axis, Home, Instruction, Plan, Program, Value, site
+from netcompiler.plan import ALIGNED, Axis, Home, Instruction, Plan, Program, Value, site
 from netcompiler.scalar import Expr, operand, parts, relu, unary
 from netcompiler.targets import Chooser
 from netcompiler.targets.cuda import CUDA
@@ -52,15 +52,17 @@ def kernels(case: Any) -> dict[str, tuple[tuple[Array, ...], tuple[int, ...], di
     }
 
 
+@pytest.mark.parametrize("way", ["cudnn", "dense"])
 @pytest.mark.parametrize("gap", [0, 5])
 @pytest.mark.parametrize("op", ["conv", "conv_dx", "conv_dw"])
 @pytest.mark.parametrize("name", CASES)
-def test_windows_of_all_kinds(name: str, op: str, gap: int) -> None:
+def test_windows_of_all_kinds(name: str, op: str, gap: int, way: str) -> None:
     read, shape, how = kernels(CASES[name])[op]
     if reason := refusal(op, shape, read, how):
         assert (name, op, reason) == ("cells left out", "conv_dx", "windows leave out cells at a side")
         return
-    [made] = results(f"{op}_cudnn", [(shape, F32)], *read, gap=gap * (op != "conv_dw"), workspace=ROOM, **how)
+    room = ROOM + sum(x.nbytes + ALIGNED for x in read) + prod(shape) * F32.itemsize
+    [made] = results(f"{op}_{way}", [(shape, F32)], *read, gap=gap * (op != "conv_dw"), workspace=room, **how)
     [wanted] = expected(op, [(shape, F32)], *read, **how)
     close(made, wanted)
 
@@ -107,7 +109,7 @@ def ended(expr: Expr) -> Plan:
     return Plan("x", "infer", 2, "cuda", "f32", {}, {"infer": finished(program, CUDA, silent)})
 
 
-@pytest.mark.parametrize("kernel", ["conv_cudnn", "conv_apart"])
+@pytest.mark.parametrize("kernel", ["conv_cudnn", "conv_apart", "conv_dense"])
 @pytest.mark.parametrize("name", ENDS)
 def test_what_stands_behind_a_convolution(name: str, kernel: str) -> None:
     x, w = normal(*X.shape, seed=1), normal(*W.shape, seed=2)
@@ -155,11 +157,28 @@ def test_of_engines_the_fastest_is_asked_for_by_its_name() -> None:
 
 
 def test_what_no_library_builds_is_the_last_resorts() -> None:
+    """First of all copies of what has gaps."""
     plan = Plan("x", "infer", 2, "cuda", "f32", {}, {"infer": Program("infer", (PRODUCT,), {"y": Y})}, {"": {}, "infer": {}})
     [each] = sites(plan, Chooser(CUDA))
     assert [trial.offer for trial in each.trials] == ["conv.cudnn"]
     assert taken(plan, {site(PRODUCT): {"conv.cudnn": inf, "conv.cudnn:eng0": 1e-3}}) == "cudnn"
-    assert taken(plan, {site(PRODUCT): {"conv.cudnn": inf, "conv.cudnn:eng0": inf}}) == "plain"
+    none = {"conv.cudnn": inf, "conv.cudnn:eng0": inf}
+    assert taken(plan, {site(PRODUCT): none}) == "dense"
+    assert taken(plan, {site(PRODUCT): {**none, "conv.dense": inf}}) == "plain"
+
+
+def test_gaps_are_copied_out_and_in() -> None:
+    read, shape, how = kernels(CASES["3x3"])["conv"]
+    whole, lying = np.empty(shape, F32), [spaced(x, 3) for x in read]
+    apart = spaced(np.empty(shape, F32), 3)
+
+    def ops(y: Array, *read: Array) -> list[str]:
+        steps = cuda.KERNELS["conv_dense"](y, *read, **how, workspace=np.empty(1 << 20, np.uint8))
+        return [type(step).__name__ for step in steps]
+
+    assert ops(whole, *read) == ["Convolution"]
+    assert ops(whole, lying[0], read[1]) == ["Launch", "Convolution"]
+    assert ops(apart, *lying) == ["Launch", "Launch", "Convolution", "Launch"]
 
 
 def test_an_offer_is_timed_by_each_engine() -> None:

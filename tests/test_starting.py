@@ -86,9 +86,7 @@ def test_what_was_measured_of_the_others_stays(opened: Opened, refusing: list[st
 
 def test_where_nothing_else_is_left_it_is_said(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(device: Host, instructions: Any, views: Any, seed: int) -> list[Any]:
-        refused = Refused("it has no plan for it")
-        refused.instruction = instructions[0]
-        raise refused
+        raise Refused("it has no plan for it", instructions[:1])
 
     monkeypatch.setattr(Host, "bound", refuse)
     with pytest.raises(Refusal, match=r"it has no plan for it, and nothing else can run \w+ here"):

@@ -55,12 +55,14 @@ def _without(refused: Refused, facts: Facts, target: str) -> Facts:
     """What refused takes forever, from now on."""
     from runtime.facts import keep, kept
 
-    if refused.instruction is None:
+    known, found = kept(target), dict[str, dict[str, float]]()
+    for instruction in refused.instructions:
+        name, taken = site(instruction), way(instruction)
+        if facts.get(name, {}).get(taken) == inf:
+            raise Refusal(f"{refused}, and nothing else can run {instruction.core.op} here")
+        found[name] = {**known.get(name, {}), **facts.get(name, {}), taken: inf}
+    if not found:
         raise Refusal(str(refused))
-    name, taken = site(refused.instruction), way(refused.instruction)
-    if facts.get(name, {}).get(taken) == inf:
-        raise Refusal(f"{refused}, and nothing else can run {refused.instruction.core.op} here")
-    found = {name: {**kept(target).get(name, {}), **facts.get(name, {}), taken: inf}}
     keep(found, anew=True, target=target)
     return {**facts, **found}
 

@@ -8,10 +8,7 @@ from dataclasses import replace
 from netcompiler.passes.arrange import Life, arrange, bound
 from netcompiler.passes.differentiate import GRADIENT
 from netcompiler.passes.place import Layout, place
-from netcompiler.plan import SIZES, Home, Plan, Program
-
-BASE = 256
-"""Values in the arena begin at multiples of so many bytes."""
+from netcompiler.plan import ALIGNED, SIZES, Home, Plan, Program
 
 MEMBER = 64
 """Members of a segment begin at multiples of so many elements."""
@@ -119,6 +116,6 @@ def lifetimes(program: Program, layout: Layout) -> list[Life]:
             root = layout.spot(value.name).root
             if root in sizes and root not in layout.at_home:
                 if root not in lives:
-                    lives[root] = Life(root, _up(max(1, sizes[root]), BASE), position, position)
+                    lives[root] = Life(root, _up(max(1, sizes[root]), ALIGNED), position, position)
                 lives[root].end = max(lives[root].end, layout.last.get(value.name, position))
     return list(lives.values())

@@ -7,11 +7,10 @@ from itertools import accumulate, pairwise
 
 from netcompiler.instructions.op import OPS
 from netcompiler.lanes import settled
-from netcompiler.plan import SIZES, Home, Instruction, Plan, Program, Value
+from netcompiler.plan import ALIGNED, SIZES, Home, Instruction, Plan, Program, Value
 from netcompiler.verify.bytes import Region, Written, region, rows_of
 from netcompiler.verify.rule import Faults, at
 
-BASE = 256
 MEMBER = 64
 PARALLEL = ("gradients", "slots", "average", "sums")
 MEMBERS = ("parameters", "statistics", "frozen", *PARALLEL)
@@ -44,7 +43,7 @@ def _lies(plan: Plan, instruction: Instruction, value: Value, homes: Homes) -> I
     if home.pitch and home.pitch < (value.shape[-1] if value.shape else 1):
         yield f"has rows of {home.pitch}, which are too short"
     whole = home.segment == "arena" and not home.pitch and not shown(instruction, homes)
-    if home.offset % (BASE if whole else SIZES[value.dtype]):
+    if home.offset % (ALIGNED if whole else SIZES[value.dtype]):
         yield f"begins at {home.offset}, which is not aligned"
 
 
@@ -238,7 +237,7 @@ class Block:
 
     @property
     def size(self) -> int:
-        return -(-max(1, self.end - self.begin) // BASE) * BASE
+        return -(-max(1, self.end - self.begin) // ALIGNED) * ALIGNED
 
     @property
     def area(self) -> int:

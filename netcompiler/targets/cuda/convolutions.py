@@ -5,10 +5,11 @@ All of its plans that are admitted sum in f32 and in the same order each time; w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from netcompiler.instructions.op import traffic
-from netcompiler.plan import Instruction
+from netcompiler.plan import ALIGNED, Instruction
 from netcompiler.targets.cuda.ends import in_two, not_added, not_one_type, terms_of
 from netcompiler.targets.target import Offer, Reason, Work, plain
 
@@ -21,6 +22,12 @@ def room(instruction: Instruction) -> int:
     """Bytes of workspace: all that is read and written once more, in another order. Every convolution of the zoo has a plan that needs
     none, and four of five have their first choice within this."""
     return min(MOST_ROOM, LEAST_ROOM + traffic(instruction.core))
+
+
+def room_for_copies(instruction: Instruction) -> int:
+    """The same beside all that the convolution reads and makes."""
+    core = instruction.core
+    return room(core) + sum(-(-value.bytes // ALIGNED) * ALIGNED for value in (*core.operands, core.result))
 
 
 def not_convolved(instruction: Instruction) -> Reason:
@@ -63,6 +70,18 @@ def by_tiles_in_two(instruction: Instruction) -> Work:
     return _filled(instruction, in_two(instruction))
 
 
+def by_tiles_of_copies(instruction: Instruction) -> Work:
+    """As if all of it lay apart from what it is a part of, which is not known here."""
+    work = by_tiles_in_two(instruction)
+    return work._replace(bytes=work.bytes + 2 * traffic(instruction.core))
+
+
+def _dense(op: str) -> Offer:
+    """Where cuDNN has no plan for arrays with gaps between their pixels, which are a part of a concatenation."""
+    dense = Offer(op, "dense", not_convolved, room_for_copies, work=by_tiles_of_copies, library=True, speed=SPEED, resort=True)
+    return replace(dense, finishes=True, behind=not_ended) if op == "conv" else dense
+
+
 def _filled(instruction: Instruction, work: Work) -> Work:
     core = instruction.core
     groups, w = core.attributes["groups"], core.result if core.op == "conv_dw" else core.operands[1]
@@ -74,7 +93,8 @@ CONVOLUTIONS = {
     "conv": (
         Offer("conv", "cudnn", not_convolved, room, finishes=True, behind=not_ended, work=by_tiles, library=True, speed=SPEED),
         Offer("conv", "apart", not_convolved, room, finishes=True, behind=not_apart, work=by_tiles_in_two, library=True, speed=SPEED),
+        _dense("conv"),
     ),
-    "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, work=by_tiles, library=True, speed=SPEED),),
-    "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, work=by_tiles, library=True, speed=SPEED),),
+    "conv_dx": (Offer("conv_dx", "cudnn", not_convolved, room, work=by_tiles, library=True, speed=SPEED), _dense("conv_dx")),
+    "conv_dw": (Offer("conv_dw", "cudnn", not_convolved, room, work=by_tiles, library=True, speed=SPEED), _dense("conv_dw")),
 }

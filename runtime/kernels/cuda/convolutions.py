@@ -1,19 +1,21 @@
 """Convolutions and their gradients by cuDNN: images as they lie, weights as [k, taps, c/g]; what it does not take is refused.
 
-`_cudnn` computes what stands behind a convolution where its results are made; `_apart` in a step of its own, in their place.
+`_cudnn` computes what stands behind a convolution where its results are made; `_apart` in a step of its own, in their place;
+`_dense` too, and it copies what has gaps between its pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from netcompiler.plan import Axis
+from netcompiler.plan import ALIGNED, Axis
 from netcompiler.scalar import parts
 from runtime.arrays import Array
 from runtime.kernels.behind import Behind
 from runtime.kernels.cuda import cudnn
 from runtime.kernels.cuda.call import Call
+from runtime.kernels.cuda.copies import copied
 from runtime.kernels.cuda.cudnn import End, Plan, Task, channels, tensor
 from runtime.kernels.cuda.driver import Driver
 from runtime.kernels.cuda.following import following
@@ -81,6 +83,42 @@ def conv_dw_cudnn(
 def conv_apart(y: Array, x: Array, w: Array, *, behind: Behind, **how: Any) -> Iterator[Step]:
     yield from conv_cudnn(y, x, w, **how)
     yield from following(behind)
+
+
+def conv_dense(y: Array, x: Array, w: Array, *, workspace: Array, behind: Behind | None = None, **how: Any) -> Iterator[Step]:
+    yield from _dense(conv_cudnn, y, (x, w), workspace, behind, how)
+
+
+def conv_dx_dense(x: Array, y: Array, w: Array, *, workspace: Array, **how: Any) -> Iterator[Step]:
+    yield from _dense(conv_dx_cudnn, x, (y, w), workspace, None, how)
+
+
+def conv_dw_dense(w: Array, x: Array, y: Array, *, workspace: Array, **how: Any) -> Iterator[Step]:
+    yield from _dense(conv_dw_cudnn, w, (x, y), workspace, None, how)
+
+
+def _dense(
+    kernel: Callable[..., Iterator[Step]], y: Array, read: Sequence[Array], workspace: Array, behind: Behind | None, how: Mapping[str, Any]
+) -> Iterator[Step]:
+    own: list[Array] = []
+    for array in (y, *read):
+        if not array.flags.c_contiguous:
+            array, workspace = _room(array, workspace)
+        own.append(array)
+    for copy, array in zip(own[1:], read, strict=True):
+        if copy is not array:
+            yield from copied(copy, array)
+    yield from kernel(*own, workspace=workspace, **how)
+    if own[0] is not y:
+        yield from copied(y, own[0])
+    if behind:
+        yield from following(behind)
+
+
+def _room(array: Array, workspace: Array) -> tuple[Array, Array]:
+    """An array like it without gaps, and what is left behind it."""
+    size = array.size * array.itemsize
+    return workspace[:size].view(array.dtype).reshape(array.shape), workspace[-(-size // ALIGNED) * ALIGNED :]
 
 
 def _ends(behind: Behind, y: Array) -> tuple[tuple[End, ...], list[Array]]:

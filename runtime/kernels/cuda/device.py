@@ -86,14 +86,16 @@ class Gpu:
         """A call for each instruction; all their texts are compiled side by side."""
         each = [cuda.bound([instruction], views, seed) for instruction in instructions]
         self.driver.compile(text for steps in each for text in texts(steps))
-        return [self._prepared(instruction, steps) for instruction, steps in zip(instructions, each, strict=True)]
-
-    def _prepared(self, instruction: Instruction, steps: Sequence[Step]) -> Steps:
-        try:
-            return Steps(self.driver, steps)
-        except Refused as refused:
-            refused.instruction = instruction
-            raise
+        calls: list[Call] = []
+        refused: dict[Instruction, str] = {}
+        for instruction, steps in zip(instructions, each, strict=True):
+            try:
+                calls.append(Steps(self.driver, steps))
+            except Refused as reason:
+                refused[instruction] = str(reason)
+        if refused:
+            raise Refused("; ".join(dict.fromkeys(refused.values())), tuple(refused))
+        return calls
 
     def engines(self, instruction: Instruction, views: Mapping[str, Array]) -> list[str]:
         return cuda.engines(self.driver, instruction, views)
