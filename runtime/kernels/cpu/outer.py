@@ -16,7 +16,7 @@ from llvmlite import ir
 from runtime.arrays import Array
 from runtime.kernels.cpu.block import accumulate, fitting
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
-from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.code import LANES, LINE, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
 
@@ -30,8 +30,8 @@ OWN = 256 * 1024
 UNITS = 8
 """Fewer units than that are divided by cells, down to so many cells:"""
 LEAST = 512
-LINE = 16
-"""Numbers of a cache line."""
+NUMBERS = LINE // 4
+"""Of a line of the caches."""
 
 
 class Outer(NamedTuple):
@@ -191,13 +191,12 @@ def _sum(code: Code, rows: int, unit: _Unit, count: Number, then: Number) -> Non
 
 def _line(code: Code, unit: _Unit, number: Number, cell: Number) -> tuple[Number, Number]:
     """The address of a line of a cell's dy, or behind those of its x, and the bytes to the next cell's."""
-    lines = code.div(code.add(unit.rows, LINE - 1), LINE)
-    y, x = (code.add(unit.y, code.mul(cell, code.arg(CY))), code.add(unit.x, code.mul(cell, code.arg(EVEN))))
-    own = code.compare("<", number, lines)
-    behind = code.min(code.sub(number, lines), code.div(code.sub(unit.columns, 1), LINE))
-    left = code.at(y, code.mul(number, LINE))
-    right = code.at(code.at(x, unit.column), code.mul(behind, LINE))
-    return code.b.select(own, code.whole(left), code.whole(right)), code.b.select(own, code.whole(code.arg(CY)), code.whole(code.arg(EVEN)))
+    lines = code.div(code.add(unit.rows, NUMBERS - 1), NUMBERS)
+    last = code.div(code.sub(unit.columns, 1), NUMBERS)
+    y = code.total(unit.y, code.mul(cell, code.arg(CY)), code.mul(number, LINE))
+    x = code.total(code.at(unit.x, unit.column), code.mul(cell, code.arg(EVEN)), code.mul(code.min(code.sub(number, lines), last), LINE))
+    of_y = code.compare("<", number, lines)
+    return code.b.select(of_y, code.whole(y), code.whole(x)), code.b.select(of_y, code.arg(CY), code.arg(EVEN))
 
 
 def _write(code: Code, unit: _Unit, target: Number) -> None:

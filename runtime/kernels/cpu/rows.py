@@ -215,7 +215,7 @@ def _panels(kernel: _Kernel, tail: tuple[int, bool], rows: _Rows) -> None:
 
 
 def _blocks(kernel: _Kernel, columns: int, part: bool, rows: _Rows, panel: ir.Value) -> None:
-    """Each block of rows times one panel."""
+    """Each block of rows times one panel. Meanwhile memory brings what the next run of rows reads, where it lies as evenly."""
     code, taps = kernel.code, kernel.code.arg(COUNT)
     channel = code.mul(panel, BLOCK)
     weights = code.total(code.arg(W), code.mul(rows.group, code.arg(GW)), code.mul(code.div(channel, PANEL), code.arg(NEXT_PANEL)))
@@ -229,7 +229,7 @@ def _blocks(kernel: _Kernel, columns: int, part: bool, rows: _Rows, panel: ir.Va
         with code.reduce(0, taps, 1, zeros(code, ROWS, columns)) as tap:
             left = _row_addresses(code, here, tap.i)
             right = code.add(weights, kernel.walk.weights(tap.i))
-            tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL, ahead=(line, 64))
+            tap.next = accumulate(code, tap.values, left, right, code.arg(INNER), pitch=PANEL, ahead=(line, LINE))
         outer = code.add(code.mul(rows.group, code.arg(OUTER)), channel)
         kernel.writer.block(tap.result, cells, channel, outer, code.arg(OUTER) if part else None)
 
