@@ -187,6 +187,8 @@ def compile(
     _known("mode", mode, MODES)
     _known("dtype", dtype, DTYPES)
     _known("target", target, (AUTO, *TARGETS))
+    if type(batch) is not int or batch < 0:
+        raise ValueError(f"batch is a whole number of pictures, or 0 for the recipe's own, not {batch!r}")
     loaded = load(spec, [f"{key}={_text(value)}" for key, value in (settings or {}).items()])
     if loaded.errors or loaded.graph is None:
         raise SpecError(*loaded.errors)

@@ -213,7 +213,12 @@ class Trainer:
         if not math.isfinite(tested.get(self.goal, math.nan)):
             return False
         best = self.progress.best
-        return best is None or better(self.goal, tested[self.goal], best.tested[self.goal])
+        return best is None or self._outdoes(tested, best.tested)
+
+    def _outdoes(self, new: Figures, old: Figures) -> bool:
+        """Between equals the loss decides: of two that are always right one is more certain."""
+        equal = new[self.goal] == old[self.goal]
+        return better("loss", new["loss"], old["loss"]) if equal else better(self.goal, new[self.goal], old[self.goal])
 
     def _stalled(self) -> bool:
         stop = self.recipe.early_stop

@@ -48,6 +48,12 @@ def test_compile_names_what_it_knows(option: str, value: str) -> None:
         netcompiler.compile("mlp", **{option: value})
 
 
+@pytest.mark.parametrize("batch", [-1, 2.5, True, "8"])
+def test_a_batch_is_a_whole_number(batch: Any) -> None:
+    with pytest.raises(ValueError, match="batch is a whole number of pictures, or 0 for the recipe's own, not "):
+        netcompiler.compile("lenet", batch=batch)
+
+
 def test_a_spec_with_errors_is_refused() -> None:
     with pytest.raises(SpecError, match="`clases` is neither"):
         netcompiler.compile("lenet", settings={"clases": 3})

@@ -28,6 +28,7 @@ from runtime.checkpoint import CheckpointError
 from runtime.data.scale import Scale
 from runtime.metrics import Means, better, find
 from runtime.runs import Run, create
+from runtime.trainer import Trainer
 
 TINY = """netc: 1
 name: tiny
@@ -305,6 +306,16 @@ def test_fine_tuning_takes_foreign_files(ask: Ask) -> None:
 # folders
 
 
+def test_of_two_that_are_always_right_the_more_certain_one_is_the_best() -> None:
+    trainer = Trainer.__new__(Trainer)
+    trainer.goal = "top1"
+    one, other, third = {"top1": 1.0, "loss": 0.6}, {"top1": 1.0, "loss": 0.1}, {"top1": 0.9, "loss": 0.01}
+    assert trainer._outdoes(other, one)
+    assert not trainer._outdoes(one, other)
+    assert not trainer._outdoes(one, one)
+    assert not trainer._outdoes(third, one)
+
+
 def test_a_run_never_overwrites(ask: Ask, tmp_path: Path) -> None:
     assert [create(tmp_path / "r", "a").folder.name for _ in range(3)] == ["a-1", "a-2", "a-3"]
     Path("mine").mkdir()
@@ -408,7 +419,12 @@ def test_a_run_that_is_over_goes_on_with_more_epochs(ask: Ask) -> None:
     assert metrics("runs/tiny-1") == metrics("whole")
     assert "epochs: 2" in Path("runs/tiny-1/resolved.yaml").read_text(encoding="utf-8")
     assert "as training recorded it in epoch 2" in ask("eval", "tiny-1").out
-    assert "changed" not in ask("train", "--resume", "tiny-1").out
+    again = ask("train", "--resume", "tiny-1").out
+    assert "changed" not in again
+    assert "is left to do: all 2 epochs are done, and --epochs with a larger number goes on" in " ".join(again.split())
+    fewer = ask("train", "--resume", "tiny-1", "--epochs", "1")
+    assert (fewer.status, "2 epochs are done, and 1 are fewer" in fewer.err) == (2, True)
+    assert "epochs: 2" in Path("runs/tiny-1/resolved.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from netcompiler.cli import FAULTY, FINE, Refusal, arguments, remarks, terminal
 from netcompiler.cli.loading import load
+from netcompiler.cli.waiting import waiting
 from netcompiler.diagnostics import SpecError
 from netcompiler.report.columns import Column, as_lines, fit
 
@@ -60,11 +61,16 @@ def _plan(args: argparse.Namespace) -> Plan | None:
 def _checked(plan: Plan, args: argparse.Namespace) -> list[Tensor]:
     import numpy as np
 
-    from runtime.gradcheck import Check, made_up
+    from runtime.gradcheck import Check, Tensor, made_up
     from runtime.session import Session
 
     session, rng = Session(plan, args.seed), np.random.default_rng(args.seed)
-    return list(Check(session, made_up(session, rng), args.samples, rng).tensors())
+    with waiting("comparing slopes, tensor by tensor", "; fewer --samples, and a smaller --batch, take less") as say:
+        check, found = Check(session, made_up(session, rng), args.samples, rng), list[Tensor]()
+        for tensor in check.tensors():
+            found.append(tensor)
+            say(len(found), len(check.gradients))
+    return found
 
 
 def _columns(tensors: Sequence[Tensor]) -> list[Column]:

@@ -35,6 +35,9 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         run.tell("damaged", why=complaint)
         print(f"netc: {complaint}; the state before it is taken", file=sys.stderr)
     changes = _changes(saved.record["recipe"] if saved else flat(reopened(run.folder, summary).recipe), opened)
+    done = len(saved.record["progress"]["rows"]) if saved else 0
+    if opened.recipe.epochs < done:
+        raise Refusal(f"{done} epochs are done, and {opened.recipe.epochs} are fewer: --epochs takes the number of all of them")
     facts = from_plain(saved.record["facts"]) if saved else run.facts()
     plan = opened.plan(trained_on(summary), facts)
     room.check(opened, plan)
@@ -52,6 +55,8 @@ def ready(args: argparse.Namespace, run: Run, summary: Mapping[str, Any]) -> Rea
         rows += [("but", why)] if (why := _why_not_the_same(saved.record, origin, changes)) else []
     else:
         rows += old_weights(session, opened.recipe)
+    if done == opened.recipe.epochs:
+        rows.append(("nothing", f"is left to do: all {done} epochs are done, and --epochs with a larger number goes on"))
     if changes:
         run.tell("changed", settings=[str(change) for change in changes])
         write_resolved(run, opened, RESOLVED)

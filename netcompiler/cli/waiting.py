@@ -12,7 +12,7 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[Callable[[int, int], None]]:
+def waiting(what: str, after: str = "; it is kept for the next time") -> Iterator[Callable[[int, int], None]]:
     """Says how many of how many are done: on a terminal in a line that goes away again, elsewhere once."""
     begin, shown, live = time.perf_counter(), False, sys.stderr.isatty()
 
@@ -21,7 +21,7 @@ def waiting(what: str) -> Iterator[Callable[[int, int], None]]:
         if time.perf_counter() - begin < PATIENCE or (shown and not live):
             return
         shown = True
-        print(f"netc: {what}, {done} of {of}; it is kept for the next time", end="\r" if live else "\n", file=sys.stderr, flush=True)
+        print(f"netc: {what}, {done} of {of}{after}", end="\r" if live else "\n", file=sys.stderr, flush=True)
 
     try:
         yield say

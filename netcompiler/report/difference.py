@@ -171,7 +171,7 @@ def _totals_table(a: Graph, b: Graph, memories: tuple[Footprint, Footprint], wid
     old, new = totals(a), totals(b)
     rows = [(figure, before, after, f"{before:,}", f"{after:,}") for figure, before, after in zip(Totals._fields, old, new, strict=True)]
     rows += [
-        (f"{use} memory", before, after, figures.size(before), figures.size(after))
+        (f"{use} memory, about", before, after, figures.size(before), figures.size(after))
         for use in ("inference", "training")
         for before, after in [tuple(getattr(memory, use) for memory in memories)]
     ]
