@@ -88,10 +88,10 @@ def _target() -> llvm.TargetMachine:
 
 @cache
 def _engine() -> llvm.ExecutionEngine:
-    """Holds loaded code as long as the process lives."""
+    """Holds loaded code as long as the process lives; that of an object lies in one piece, for far from its numbers it cannot be linked."""
     _triple()
     target = llvm.Target.from_triple(_triple()).create_target_machine()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target, use_lmm=True)
 
 
 def loaded(code: bytes, symbol: str) -> int:
