@@ -128,6 +128,16 @@ class Instruction:
         """What decides how it is run: of a fused instruction the core in its body, if there is one; else itself."""
         return next((inner for inner in self.body if inner.op in CORES), self) if self.op == "fused" else self
 
+    @property
+    def gathered(self) -> tuple[Instruction, ...]:
+        """Of a fused instruction with a core the maps in front of it, whose results it alone reads."""
+        return self.body[: self.body.index(self.core)] if self.core is not self else ()
+
+    @property
+    def finish(self) -> Instruction | None:
+        """Of a fused instruction with a core the map behind it."""
+        return None if self.core is self or self.core is self.body[-1] else self.body[-1]
+
     def having(self, **changes: Any) -> Instruction:
         """As dataclasses.replace, which takes ten times as long: passes write every instruction of a net again."""
         new = object.__new__(Instruction)

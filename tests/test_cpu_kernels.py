@@ -17,7 +17,7 @@ MOST = 60
 KERNELS = {
     "alexnet": 38,
     "all-convolutional": 29,
-    "densenet": 55,
+    "densenet": 57,
     "detector": 34,
     "encoder-decoder": 23,
     "filter-bank": 11,
@@ -25,7 +25,7 @@ KERNELS = {
     "lenet": 26,
     "logistic": 7,
     "mlp": 11,
-    "mobilenet": 37,
+    "mobilenet": 39,
     "pose": 38,
     "residual-mlp": 13,
     "resnet": 52,

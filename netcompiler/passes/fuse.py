@@ -1,5 +1,5 @@
 """Regions that cross memory once: maps into the map that alone reads them; reductions over the same values side by side;
-the map behind a core (finish.py).
+the map behind a core (finish.py), and maps in front of it (gather.py).
 
 A fused instruction contains what it replaces. What the backward half keeps stays a value; what several read does, too,
 unless it is cheaper to compute it for each of them (absorb.py).
@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from netcompiler.passes.absorb import REDUCED, absorbed
 from netcompiler.passes.finish import finished
+from netcompiler.passes.gather import gathered
 from netcompiler.passes.regions import composed, region
 from netcompiler.passes.why import Why, because, silent
 from netcompiler.plan import HALVES, Instruction, Plan, Program, Value
@@ -29,7 +30,8 @@ def fuse(plan: Plan, why: Why = silent) -> Plan:
 
 
 def _fused(program: Program, plan: Plan, target: Target, why: Why) -> Program:
-    return finished(merged(absorbed(reductions(maps(program, why)), plan.states, why)), target, why)
+    regions = merged(absorbed(reductions(maps(program, why)), plan.states, why))
+    return gathered(finished(regions, target, why), target, why)
 
 
 def maps(program: Program, why: Why) -> Program:

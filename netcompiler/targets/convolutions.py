@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netcompiler.plan import Instruction
-from netcompiler.targets.costs import by_bands, by_outer_bands, by_outer_rows, by_outer_tiles, by_rows, by_tiles
+from netcompiler.plan import Instruction, Value
+from netcompiler.targets.costs import VECTOR, by_bands, by_outer_bands, by_outer_rows, by_outer_tiles, by_rows, by_tiles, sizes
 from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD2, WINOGRAD2_DX, WINOGRAD4, WINOGRAD4_DX
 from netcompiler.targets.target import Offer, Reason, not_single
 
@@ -66,24 +66,48 @@ DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, finishes=op != "conv_dw"
 NEAR = 0.95
 """The share of its peak that a register block reaches when all that it reads is near."""
 
+REPAYS = 32
+"""Channels from which on a product takes so long for each number that a map of it on the way is hidden."""
+AGAIN = 512
+"""Channels up to which a gradient lays the cells beside them once or twice: more often the map is better made before."""
+APART = 4 * 2**20
+"""Bytes up to which what a map writes is still in the caches when it is read."""
+
+
+def gathered(instruction: Instruction) -> tuple[int, ...]:
+    """A map is computed where rows are laid side by side, with no padding among them, which would be a map of 0."""
+    op, window, s = instruction.op, instruction.attributes["window"], sizes(instruction)
+    if s.groups > 1 or any(axis.kernel > 1 or axis.low or axis.high > 0 for axis in window):
+        return ()
+    if op == "conv_dx" and any(axis.stride > 1 or axis.high for axis in window):
+        return ()
+    pairs = {"conv": ((s.x, s.y),), "conv_dx": ((s.y, s.x),), "conv_dw": ((s.x, s.y), (s.y, s.x))}[op]
+    return tuple(i for i, (laid, other) in enumerate(pairs) if _pays(op, laid, other.shape[-1]))
+
+
+def _pays(op: str, laid: Value, others: int) -> bool:
+    most = AGAIN if op == "conv_dw" else others
+    return laid.shape[-1] % VECTOR == 0 and REPAYS <= others <= most and laid.bytes >= APART
+
+
 CONVOLUTIONS = {
     "conv": (
         DEPTHWISE["conv"],
-        Offer("conv", "product", not_shared, packs=CONV, finishes=True, work=by_rows, speed=NEAR),
+        Offer("conv", "product", not_shared, gathers=gathered, packs=CONV, finishes=True, work=by_rows, speed=NEAR),
         Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, work=by_bands, speed=NEAR),
         Offer("conv", "winograd4", not_three, packs=WINOGRAD4, finishes=True, work=by_tiles, speed=NEAR, exact=False),
         Offer("conv", "winograd2", not_five, packs=WINOGRAD2, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dx": (
         DEPTHWISE["conv_dx"],
-        Offer("conv_dx", "product", not_shared, packs=CONV_DX, finishes=True, work=by_rows, speed=NEAR),
+        Offer("conv_dx", "product", not_shared, gathers=gathered, packs=CONV_DX, finishes=True, work=by_rows, speed=NEAR),
         Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, work=by_bands, speed=NEAR),
         Offer("conv_dx", "winograd4", not_three, packs=WINOGRAD4_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
         Offer("conv_dx", "winograd2", not_five, packs=WINOGRAD2_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dw": (
         DEPTHWISE["conv_dw"],
-        Offer("conv_dw", "product", not_shared, work=by_outer_rows, speed=NEAR),
+        Offer("conv_dw", "product", not_shared, gathers=gathered, work=by_outer_rows, speed=NEAR),
         Offer("conv_dw", "bands", not_in_bands, work=by_outer_bands, speed=0.75),
         Offer("conv_dw", "winograd4", not_three, work=by_outer_tiles, speed=NEAR, exact=False),
         Offer("conv_dw", "winograd2", not_five, work=by_outer_tiles, speed=NEAR, exact=False),

@@ -28,6 +28,10 @@ def none(instruction: Instruction) -> int:
     return 0
 
 
+def nothing(instruction: Instruction) -> tuple[int, ...]:
+    return ()
+
+
 class Work(NamedTuple):
     """What is computed and what crosses memory."""
 
@@ -58,6 +62,8 @@ class Offer:
     """Whether that map may ask for positions, and read a number of each picture."""
     behind: Callable[[Instruction], Reason] = always
     """The reason why it does not compute just this map, or why it needs one."""
+    gathers: Callable[[Instruction], tuple[int, ...]] = nothing
+    """Of a core the operands that it can compute by a map where it reads them."""
     library: bool = False
     """Whether it asks a library, which has several engines for it, and may have none."""
     work: Callable[[Instruction], Work] = plain
@@ -73,7 +79,16 @@ class Offer:
 
     def cannot(self, instruction: Instruction) -> Reason:
         """Why it does not run an instruction; empty where it does."""
-        return self.refuses(instruction.core) or self.behind(instruction)
+        return self.refuses(instruction.core) or self._stands_alone(instruction) or self.behind(instruction)
+
+    def _stands_alone(self, instruction: Instruction) -> Reason:
+        """Why it computes no maps around a core."""
+        core, gathered = instruction.core, {value for inner in instruction.gathered for value in inner.results}
+        if instruction.finish and not self.finishes:
+            return "it computes no map behind it"
+        taken = self.gathers(core) if gathered else ()
+        odd = [value.name for i, value in enumerate(core.operands) if value in gathered and i not in taken]
+        return f"it reads {odd[0]} as it lies" if odd else ""
 
     def running(self, instruction: Instruction, engine: str = "") -> Instruction:
         """The instruction, run by this."""
@@ -99,9 +114,8 @@ class Target:
     """Strides of first convolutions go into the channels where that makes no more than so many."""
 
     def offered(self, instruction: Instruction) -> list[Offer]:
-        """For a fused instruction with a core, offers for the core that also compute what is behind it."""
-        core = instruction.core
-        return [offer for offer in self.offers.get(core.op, ()) if offer.finishes or core is instruction]
+        """For a fused instruction with a core, offers for the core, which may not compute what is around it."""
+        return list(self.offers.get(instruction.core.op, ()))
 
     def seconds(self, offer: Offer, instruction: Instruction) -> float:
         """The slower of computing and moving, at the shares that the offer reaches."""

@@ -102,8 +102,6 @@ def offered(plan: Plan) -> Faults:
             yield f"{at(program, instruction)}: {plan.target} does not offer {' '.join(filter(None, name))}"
         elif reason := offer.cannot(instruction):
             yield f"{at(program, instruction)}: {offer.name} refuses: {reason}"
-        elif core is not instruction and not offer.finishes:
-            yield f"{at(program, instruction)}: {offer.name} computes no map behind it"
         elif offer.workspace(core) != instruction.workspace:
             yield f"{at(program, instruction)}: {offer.name} asks for {offer.workspace(core)} bytes of workspace"
 

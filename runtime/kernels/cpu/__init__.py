@@ -13,7 +13,7 @@ from types import ModuleType
 from netcompiler.plan import Instruction
 from runtime import oracle
 from runtime.arrays import Array
-from runtime.kernels.behind import behind
+from runtime.kernels.behind import ahead, behind
 from runtime.kernels.cpu import (
     conv,
     depthwise,
@@ -79,7 +79,7 @@ def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
     if instruction.kernel == "oracle":
         yield from oracle.calls(instruction, views, seed)
     elif instruction.core is not instruction:
-        yield from _finished(instruction, views)
+        yield from _around(instruction, views)
     elif instruction.op == "fused":
         yield from KERNELS[_name(instruction)](instruction, views)
     elif instruction.op == "flat":
@@ -89,11 +89,14 @@ def _parts(instruction: Instruction, views: Mapping[str, Array], seed: int) -> I
         yield from KERNELS[_name(instruction)](*arrays, **oracle.attributes(instruction, seed), **_packed(instruction, views))
 
 
-def _finished(instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
-    """A core with the map behind it."""
-    finish, core = behind(instruction, views), instruction.core
-    operands = [views[value.name] for value in core.operands]
-    return KERNELS[_name(instruction)](finish.results[0], *operands, **core.attributes, **_packed(instruction, views), behind=finish)
+def _around(instruction: Instruction, views: Mapping[str, Array]) -> Iterable[Step]:
+    """A core with maps around it."""
+    core, gathers = instruction.core, ahead(instruction, views)
+    operands = [gathers[i] if i in gathers else views[value.name] for i, value in enumerate(core.operands)]
+    finish = {"behind": behind(instruction, views)} if instruction.finish else {}
+    return KERNELS[_name(instruction)](
+        views[instruction.result.name], *operands, **core.attributes, **_packed(instruction, views), **finish
+    )
 
 
 def _packed(instruction: Instruction, views: Mapping[str, Array]) -> dict[str, Array]:

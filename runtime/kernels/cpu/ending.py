@@ -15,7 +15,8 @@ from runtime.arrays import Array
 from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.code import Code, Number
 from runtime.kernels.cpu.expression import converted
-from runtime.kernels.cpu.finish import CHANNEL, Finish, Finishing, Writer
+from runtime.kernels.cpu.finish import Finish, Finishing, Writer
+from runtime.kernels.cpu.reads import CHANNEL
 from runtime.kernels.cpu.strips import strips
 from runtime.kernels.expressions import indexes, with_leaves
 from runtime.kernels.layout import address
@@ -70,7 +71,7 @@ class Rows:
         self.writer = Writer(code, finish, self.first + (1 + axes) * len(finish.cells), lanes)
         others = [(i, dtype) for i, (kind, dtype) in enumerate(finish.operands) if kind == CHANNEL]
         for number, (i, dtype) in enumerate(others, 1):
-            self.writer.others[i] = self._repeated(self.writer.others[i], dtype, channels, code.mul(self.room, number))
+            self.writer.reads.others[i] = self._repeated(self.writer.reads.others[i], dtype, channels, code.mul(self.room, number))
 
     def _repeated(self, channel: Number, dtype: str, channels: Number, offset: Number) -> Number:
         """The numbers of the channels, pixel by pixel as the row has them."""

@@ -9,16 +9,14 @@ import numpy as np
 from llvmlite import ir
 
 from netcompiler.scalar import Expr
-from runtime.arrays import Array, name_of
+from runtime.arrays import name_of
 from runtime.kernels.behind import Behind
 from runtime.kernels.cpu.caches import go_past
 from runtime.kernels.cpu.code import LANES, Code, Number
-from runtime.kernels.cpu.expression import Computation, Typed, register
+from runtime.kernels.cpu.expression import Typed
+from runtime.kernels.cpu.reads import CELL, ROW, SUM, Reads, kind, size, table
 from runtime.kernels.expressions import canonical
 
-SUM, CELL, CHANNEL, ONE, ROW = "sum", "cell", "channel", "one", "row"
-"""An operand is the core's sum, lies as the result does, is a number for each channel, a single one, or one for each row or picture,
-which a product cannot have."""
 BY_CELL = (CELL, ROW)
 """Found by the addresses of cells."""
 
@@ -30,6 +28,11 @@ class Finish(NamedTuple):
     results: tuple[str, ...]
     operands: tuple[tuple[str, str], ...]
     literals: int
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers of the table it takes."""
+        return 1 + size(self.operands, self.literals)
 
     @property
     def cells(self) -> list[str]:
@@ -48,21 +51,12 @@ class Finishing:
         exprs, order, literals = canonical(behind.exprs)
         arrays = [behind.operands[i] for i in order]
         shape = behind.results[0].shape
-        kinds = tuple((_kind(x, shape), "f32" if x is None else name_of(x)) for x in arrays)
+        kinds = tuple((kind(x, shape), "f32" if x is None else name_of(x)) for x in arrays)
         self.structure = Finish(exprs, tuple(map(name_of, behind.results)), kinds, len(literals))
         read = [x for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in BY_CELL and x is not None]
         self.cells = [*behind.results, *(np.broadcast_to(x, shape) for x in read)]
-        others = [x.ctypes.data for x, (kind, _) in zip(arrays, kinds, strict=True) if kind in (CHANNEL, ONE) and x is not None]
         self.past = go_past(behind.results, read)
-        self.numbers = [int(self.past), *others, *np.array(literals, np.float64).view(np.int64).tolist()]
-
-
-def _kind(x: Array | None, shape: Sequence[int]) -> str:
-    if x is None:
-        return SUM
-    if x.size == 1:
-        return ONE
-    return CELL if x.shape == tuple(shape) else CHANNEL if x.size == x.shape[-1] else ROW
+        self.numbers = [int(self.past), *table(arrays, kinds, literals)]
 
 
 class Writer:
@@ -70,15 +64,8 @@ class Writer:
 
     def __init__(self, code: Code, finish: Finish, first: int, lanes: int = LANES) -> None:
         self.code, self.finish, self.lanes = code, finish, lanes
-        others = [i for i, (kind, _) in enumerate(finish.operands) if kind in (CHANNEL, ONE)]
         self.past = code.arg(first)
-        self.others = {i: code.arg(first + number) for number, i in enumerate(others, 1)}
-        self.literals = [self._literal(code.arg(first + 1 + len(others) + i)) for i in range(finish.literals)]
-
-    def _literal(self, bits: ir.Value) -> ir.Value:
-        with self.code.at_entry():
-            number = self.code.b.fptrunc(self.code.b.bitcast(bits, ir.DoubleType()), ir.FloatType())
-            return self.code.splat(number, self.lanes)
+        self.reads = Reads(code, finish.operands, finish.literals, first + 1, lanes)
 
     def expect(self, cells: Sequence[Sequence[Number]], own: Number, columns: int) -> None:
         """Asks for the memory of a block before its sums are made: else writing it would wait for it."""
@@ -108,11 +95,7 @@ class Writer:
         results = len(self.finish.results)
         read = iter(cells[results:])
         operands = [self._operand(i, sums, read, channel, mask) for i in range(len(self.finish.operands))]
-
-        def leaf(e: Expr) -> Typed:
-            return operands[e.leaf] if e.leaf < len(operands) else (self.literals[e.leaf - len(operands)], "f32")
-
-        computation = Computation(self.code, leaf, self.lanes)
+        computation = self.reads.computation(operands)
         values = [computation.stored(expr, dtype) for expr, dtype in zip(self.finish.exprs, self.finish.results, strict=True)]
         for value, address in zip(values, cells, strict=False):
             if mask is None:
@@ -122,14 +105,4 @@ class Writer:
 
     def _operand(self, i: int, sums: ir.Value, cells: Iterator[Number], channel: Number, mask: ir.Value | None) -> Typed:
         kind, dtype = self.finish.operands[i]
-        if kind == SUM:
-            return sums, dtype
-        if kind == ONE:
-            return register(self.code, self.code.splat(self.code.load(self.others[i], dtype), self.lanes), dtype)
-        if kind == ROW:
-            return register(self.code, self.code.splat(self.code.load(next(cells), dtype), self.lanes), dtype)
-        address = next(cells) if kind == CELL else self.code.at(self.others[i], channel, dtype)
-        return register(self.code, self._load(address, dtype, mask), dtype)
-
-    def _load(self, address: Number, dtype: str, mask: ir.Value | None) -> ir.Value:
-        return self.code.load(address, dtype, self.lanes) if mask is None else self.code.load_masked(address, mask, dtype)
+        return (sums, dtype) if kind == SUM else self.reads.operand(i, lambda: next(cells), channel, mask)

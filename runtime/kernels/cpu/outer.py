@@ -18,6 +18,7 @@ from runtime.kernels.cpu.block import accumulate, fitting
 from runtime.kernels.cpu.cells import Sides, Tap, Walk
 from runtime.kernels.cpu.code import LANES, LINE, Code, Number
 from runtime.kernels.cpu.driver import Step
+from runtime.kernels.cpu.gather import Gather, Gathering, Reader
 from runtime.kernels.cpu.machine import machine
 
 ROWS, BLOCK, COLUMNS = machine().rows, machine().block, machine().columns
@@ -48,8 +49,17 @@ class Outer(NamedTuple):
     group_w: int
 
 
-def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], groups: int, inner: int, outer: int) -> Iterator[Step]:
-    """dw[k, tap, c] = the sum over cells of dy[cell, k] * x[cell's tap, c]"""
+def outer_product(
+    w: Array,
+    operands: Outer,
+    sides: Sides,
+    taps: Sequence[Tap],
+    groups: int,
+    channels: tuple[int, int],
+    gatherings: tuple[Gathering, Gathering],
+) -> Iterator[Step]:
+    """dw[k, tap, c] = the sum over cells of dy[cell, k] * x[cell's tap, c]; `gatherings` are those of x and dy."""
+    inner, outer = channels
     width = len(taps) * inner
     wide = min(WIDE, -(-width // BLOCK) * BLOCK)
     rows = fitting(outer)
@@ -63,8 +73,10 @@ def outer_product(w: Array, operands: Outer, sides: Sides, taps: Sequence[Tap], 
     target = w if sums is None else sums
     args = [operands.x, operands.y, target.ctypes.data, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
     args += [*operands[3:], groups * outer * width * 4, sides.even(operands.next_x), *sides.numbers()]
+    args += [*gatherings[0].numbers(sides.cells, sides.stride), *gatherings[1].numbers(sides.cells, (1,) * len(sides.cells))]
     scratch = (tall * wide + CELLS * (wide + tall // rows * _room(rows))) * 4
-    yield Step((summed, len(sides.cells), rows), args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
+    kernel = (summed, len(sides.cells), rows, *(gathering.structure for gathering in gatherings))
+    yield Step(kernel, args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
     if sums is not None:
         yield add_parts(w, sums)
 
@@ -92,7 +104,9 @@ class _Unit(NamedTuple):
     values: Number
 
 
-def summed(code: Code, sides: int, rows: int) -> None:
+def summed(code: Code, sides: int, rows: int, x: Gather, y: Gather) -> None:
+    first = SIDES + sides * len(Sides._fields)
+    of_x, of_y = Reader(code, x, first, sides), Reader(code, y, first + x.numbers(sides), sides)
     across = code.div(code.add(code.arg(WIDTH), code.sub(code.arg(WIDE_), 1)), code.arg(WIDE_))
     down = code.div(code.add(code.arg(OUTER), code.sub(code.arg(TALL), 1)), code.arg(TALL))
     with code.loop(code.lo, code.hi) as index:
@@ -106,7 +120,7 @@ def summed(code: Code, sides: int, rows: int) -> None:
             column,
             code.min(code.arg(WIDE_), code.sub(code.arg(WIDTH), column)),
             code.add(code.arg(X), code.mul(group, code.arg(GX))),
-            code.total(code.arg(Y), code.mul(group, code.arg(GY)), code.mul(row, 4)),
+            code.add(code.arg(Y), code.mul(group, code.arg(GY))),
             code.scratch,
             code.at(code.scratch, code.mul(code.arg(TALL), code.arg(WIDE_))),
             code.at(code.scratch, code.mul(code.add(code.arg(TALL), CELLS), code.arg(WIDE_))),
@@ -114,11 +128,11 @@ def summed(code: Code, sides: int, rows: int) -> None:
         with code.loop(0, code.mul(code.arg(TALL), code.arg(WIDE_)), LANES) as i:
             code.store(code.real(0.0, LANES), code.at(unit.sums, i))
         begin, end = (code.div(code.mul(code.arg(CELLS_), code.add(part, i)), code.arg(PARTS)) for i in (0, 1))
-        with code.loop(begin, end, CELLS) as first:
-            count = code.min(CELLS, code.sub(end, first))
-            _lay_patches(code, sides, unit, first, count)
-            _lay_values(code, rows, unit, first, count)
-            _sum(code, rows, unit, count, code.add(first, count))
+        with code.loop(begin, end, CELLS) as cell:
+            count = code.min(CELLS, code.sub(end, cell))
+            _lay_patches(code, of_x, unit, cell, count)
+            _lay_values(code, of_y, rows, unit, cell, count)
+            _sum(code, rows, unit, count, code.add(cell, count))
         target = code.total(code.arg(W), code.mul(part, code.arg(PW)), code.mul(group, code.arg(GW)))
         _write(code, unit, target)
 
@@ -128,10 +142,10 @@ def _room(rows: int) -> int:
     return -(-rows // LANES) * LANES
 
 
-def _lay_patches(code: Code, sides: int, unit: _Unit, first: ir.Value, count: Number) -> None:
+def _lay_patches(code: Code, reader: Reader, unit: _Unit, first: ir.Value, count: Number) -> None:
     """What the taps that a unit owns read: for each BLOCK of columns, cell by cell, so that sums are made of what lies together."""
     inner = code.arg(INNER)
-    walk = Walk(code, SIDES, sides, code.arg(TAPS))
+    walk = Walk(code, SIDES, reader.sides, code.arg(TAPS))
     begin = code.div(unit.column, inner)
     end = code.div(code.total(unit.column, unit.columns, inner, -1), inner)
     last = code.add(unit.column, unit.columns)
@@ -143,12 +157,22 @@ def _lay_patches(code: Code, sides: int, unit: _Unit, first: ir.Value, count: Nu
             start = code.mul(tap, inner)
             low = code.max(start, unit.column)
             size = code.sub(code.min(code.add(start, inner), last), low)
-            _lay_columns(code, code.at(row, code.sub(low, start)), patch, code.sub(low, unit.column), size)
+            sources = reader.cells(row, cell.values)
+            _lay_columns(code, reader, sources, cell.values[0], code.sub(low, start), patch, code.sub(low, unit.column), size)
         cell.next = walk.next(cell.values)
 
 
-def _lay_columns(code: Code, source: Number, patch: Number, begin: Number, size: Number) -> None:
-    """Numbers of a cell as its columns from `begin` on, each where its block is."""
+def _lay_columns(
+    code: Code,
+    reader: Reader,
+    sources: Sequence[Number],
+    picture: Number,
+    channel: Number,
+    patch: Number,
+    begin: Number,
+    size: Number,
+) -> None:
+    """Channels of a cell as its columns from `begin` on, each where its block is."""
     end = code.add(begin, size)
     with code.loop(code.div(begin, BLOCK), code.div(code.add(end, BLOCK - 1), BLOCK)) as block:
         low = code.max(begin, code.mul(block, BLOCK))
@@ -156,21 +180,27 @@ def _lay_columns(code: Code, source: Number, patch: Number, begin: Number, size:
         target = code.at(patch, code.add(code.mul(block, (CELLS - 1) * BLOCK), low))
         for j in range(0, BLOCK, LANES):
             mask = code.mask(code.sub(code.sub(high, low), j), LANES)
-            code.store_masked(code.load_masked(code.at(source, code.add(code.sub(low, begin), j)), mask), code.at(target, j), mask)
+            own = code.total(channel, code.sub(low, begin), j)
+            value = reader.value([code.at(source, own) for source in sources], own, picture, mask)
+            code.store_masked(value, code.at(target, j), mask)
 
 
-def _lay_values(code: Code, rows: int, unit: _Unit, first: ir.Value, count: Number) -> None:
-    """dy of a unit's rows: for each block of rows, cell by cell; rows that are missing in the last one are 0."""
+def _lay_values(code: Code, reader: Reader, rows: int, unit: _Unit, first: ir.Value, count: Number) -> None:
+    """dy of a unit's rows: for each block of rows, cell by cell; nobody looks at what stands for rows that are missing in the last."""
     room = _room(rows)
-    with code.loop(0, count) as cell:
-        source = code.add(unit.y, code.mul(code.add(first, cell), code.arg(CY)))
-        target = code.at(unit.values, code.mul(cell, room))
+    walk = Walk(code, SIDES, reader.sides, code.arg(TAPS))
+    with code.reduce(0, count, 1, walk.place(first)) as cell:
+        sources = reader.cells(code.add(unit.y, code.mul(code.add(first, cell.i), code.arg(CY))), cell.values)
+        target = code.at(unit.values, code.mul(cell.i, room))
         with code.loop(0, code.div(code.add(unit.rows, rows - 1), rows)) as block:
             row = code.mul(block, rows)
             for j in range(0, room, LANES):
-                mask = code.mask(code.sub(unit.rows, code.add(row, j)), LANES)
-                value = code.load_masked(code.at(source, code.add(row, j)), mask)
+                own = code.add(row, j)
+                mask = code.mask(code.sub(unit.rows, own), LANES)
+                channel = code.add(unit.row, own)
+                value = reader.value([code.at(source, channel) for source in sources], channel, cell.values[0], mask)
                 code.store(value, code.at(target, code.add(code.mul(block, CELLS * room), j)))
+        cell.next = walk.next(cell.values)
 
 
 def _sum(code: Code, rows: int, unit: _Unit, count: Number, then: Number) -> None:
@@ -193,7 +223,7 @@ def _line(code: Code, unit: _Unit, number: Number, cell: Number) -> tuple[Number
     """The address of a line of a cell's dy, or behind those of its x, and the bytes to the next cell's."""
     lines = code.div(code.add(unit.rows, NUMBERS - 1), NUMBERS)
     last = code.div(code.sub(unit.columns, 1), NUMBERS)
-    y = code.total(unit.y, code.mul(cell, code.arg(CY)), code.mul(number, LINE))
+    y = code.total(code.at(unit.y, unit.row), code.mul(cell, code.arg(CY)), code.mul(number, LINE))
     x = code.total(code.at(unit.x, unit.column), code.mul(cell, code.arg(EVEN)), code.mul(code.min(code.sub(number, lines), last), LINE))
     of_y = code.compare("<", number, lines)
     return code.b.select(of_y, code.whole(y), code.whole(x)), code.b.select(of_y, code.arg(CY), code.arg(EVEN))

@@ -20,6 +20,7 @@ from runtime.kernels.cpu.cells import Sides, Tap, Walk
 from runtime.kernels.cpu.code import LANES, LINE, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.finish import Finish, Finishing, Writer
+from runtime.kernels.cpu.gather import PLAIN, Gather, Gathering, Reader
 from runtime.kernels.cpu.machine import machine
 
 ROWS, BLOCK = machine().rows, machine().block
@@ -71,7 +72,14 @@ class Spread(NamedTuple):
 
 
 def product(
-    operands: Operands, sides: Sides, taps: Sequence[Tap], groups: Groups, channels: Channels, spread: Spread, finishing: Finishing
+    operands: Operands,
+    sides: Sides,
+    taps: Sequence[Tap],
+    groups: Groups,
+    channels: Channels,
+    spread: Spread,
+    finishing: Finishing,
+    gathering: Gathering,
 ) -> Step:
     """Rows of x times w, and what is behind that."""
     table = sides.table(taps, channels.inner * PANEL * 4)
@@ -84,12 +92,13 @@ def product(
     panel = channels.taps * channels.inner * PANEL * 4
     args = [*operands[:2], zero.ctypes.data, table.ctypes.data, len(taps), *channels[:2], panel, many, together, runs, splits]
     even = sides.even(operands.next_x) if len(taps) == 1 else 0
-    args += [*groups[1:], operands.next_x, even, *sides.numbers()]
+    args += [*groups[1:], operands.next_x, even, *sides.numbers(), *gathering.numbers(sides.cells, sides.stride)]
     args += [*(n for cell in finishing.cells for n in spread.numbers(cell)), *finishing.numbers]
     scratch = together * ROWS * (len(taps) + len(finishing.cells)) * 8 + (channels.outer + BLOCK) * 4 + LINE
-    copied = len(taps) == 1 and channels.inner % LANES == 0 and any(step % ALIAS == 0 for step in sides.x)
-    scratch += together * ROWS * (channels.inner + LANES) * 4 if copied else 0
-    kernel = (convolved, len(sides.cells), _tail(channels.outer), copied, finishing.structure)
+    aliased = len(taps) == 1 and channels.inner % LANES == 0 and any(step % ALIAS == 0 for step in sides.x)
+    laid = gathering.structure if aliased or gathering.structure is not PLAIN else None
+    scratch += together * ROWS * (channels.inner + LANES) * 4 if laid else 0
+    kernel = (convolved, len(sides.cells), _tail(channels.outer), laid, finishing.structure)
     return Step(kernel, args, size, min(size, 64), scratch, (table, zero))
 
 
@@ -100,17 +109,20 @@ def _tail(outer: int) -> tuple[int, bool]:
 
 
 X, W, ZERO, TAPS, COUNT, INNER, OUTER, NEXT_PANEL, MANY, TOGETHER, RUNS, SPLITS, GX, GW, NX, EVEN, SIDES = range(17)
-"""The numbers of the table; behind them the fields of Sides, side by side, those of Spread for each array, and those of the finish."""
+"""The numbers of the table; behind them the fields of Sides, side by side, those of what is gathered, those of Spread for each
+array, and those of the finish."""
 
 
 class _Kernel:
     """What the parts of a kernel share."""
 
-    def __init__(self, code: Code, sides: int, finish: Finish) -> None:
+    def __init__(self, code: Code, sides: int, laid: Gather | None, finish: Finish) -> None:
         self.code, self.sides = code, sides
         self.walk = Walk(code, SIDES, sides, code.arg(TAPS))
         self.dtypes = finish.cells
-        self.spread = SIDES + sides * len(Sides._fields)
+        gathers = SIDES + sides * len(Sides._fields)
+        self.reader = Reader(code, laid, gathers, sides) if laid else None
+        self.spread = gathers + (laid.numbers(sides) if laid else 0)
         self.writer = Writer(code, finish, self.spread + len(self.dtypes) * (2 + sides))
 
     @property
@@ -140,20 +152,20 @@ class _Rows(NamedTuple):
     split: ir.Value
 
 
-def convolved(code: Code, sides: int, tail: tuple[int, bool], copied: bool, finish: Finish) -> None:
+def convolved(code: Code, sides: int, tail: tuple[int, bool], laid: Gather | None, finish: Finish) -> None:
     """A unit is a group, a share of the panels, and so many blocks of rows as stay in the cache together."""
-    kernel = _Kernel(code, sides, finish)
+    kernel = _Kernel(code, sides, laid, finish)
     runs, splits = code.arg(RUNS), code.arg(SPLITS)
     with code.loop(code.lo, code.hi) as unit:
         share, run = code.div(unit, runs), code.rem(unit, runs)
         first = code.mul(run, code.mul(code.arg(TOGETHER), ROWS))
         many = code.min(code.sub(code.arg(MANY), first), code.mul(code.arg(TOGETHER), ROWS))
         rows = _Rows(first, code.div(code.add(many, ROWS - 1), ROWS), code.div(share, splits), code.rem(share, splits))
-        _addresses(kernel, copied, rows)
+        _addresses(kernel, rows)
         _panels(kernel, tail, rows)
 
 
-def _addresses(kernel: _Kernel, copied: bool, rows: _Rows) -> None:
+def _addresses(kernel: _Kernel, rows: _Rows) -> None:
     """Writes, block by block, the addresses of all rows."""
     code, walk = kernel.code, kernel.walk
     with code.reduce(0, rows.blocks, 1, walk.place(rows.first)) as block:
@@ -162,8 +174,8 @@ def _addresses(kernel: _Kernel, copied: bool, rows: _Rows) -> None:
             index = code.add(code.mul(block.i, ROWS), row.i)
             at = code.at(here, row.i, "i64")
             _row(kernel, rows, row.values, index, at)
-            if copied:
-                _copied(kernel, at, index)
+            if kernel.reader:
+                _laid(kernel, kernel.reader, rows, row.values, index, at)
             else:
                 _fetched(code, at)
             row.next = walk.next(row.values)
@@ -173,7 +185,7 @@ def _addresses(kernel: _Kernel, copied: bool, rows: _Rows) -> None:
 def _row(kernel: _Kernel, rows: _Rows, place: Sequence[ir.Value], index: ir.Value, at: Number) -> None:
     """The addresses of one row; of a row behind the last one zeros, and a place that nobody reads."""
     code, walk = kernel.code, kernel.walk
-    there = code.compare("<", code.add(rows.first, index), code.arg(MANY))
+    there = _there(code, rows, index)
     x = code.add(code.arg(X), code.mul(rows.group, code.arg(GX)))
     starts, origin = walk.starts(place), walk.origin(x, code.arg(NX), place)
     with code.loop(0, code.arg(COUNT)) as tap:
@@ -183,14 +195,21 @@ def _row(kernel: _Kernel, rows: _Rows, place: Sequence[ir.Value], index: ir.Valu
         code.store(cell, code.at(at, code.mul(code.add(code.arg(COUNT), i), ROWS), "i64"))
 
 
-def _copied(kernel: _Kernel, at: Number, index: ir.Value) -> None:
-    """Replaces the address of a row by that of its copy."""
+def _there(code: Code, rows: _Rows, index: ir.Value) -> ir.Value:
+    return code.compare("<", code.add(rows.first, index), code.arg(MANY))
+
+
+def _laid(kernel: _Kernel, reader: Reader, rows: _Rows, place: Sequence[ir.Value], index: ir.Value, at: Number) -> None:
+    """Writes the row, or what a map makes of it, apart from the others, and its address in place of the row's own."""
     code = kernel.code
     pitch = code.mul(code.add(code.arg(INNER), LANES), 4)
     copy = code.total(kernel.nowhere, code.mul(code.add(code.arg(OUTER), BLOCK), 4), code.mul(index, pitch))
-    source = code.load(at, "i64")
+    first, *others = reader.cells(code.load(at, "i64"), place)
+    there = _there(code, rows, index)
+    sources = [first, *(code.b.select(there, other, code.arg(ZERO)) for other in others)]
     with code.loop(0, code.arg(INNER), LANES) as c:
-        code.store(code.load(code.at(source, c), lanes=LANES), code.at(copy, c))
+        code.prefetch(code.add(code.at(first, c), code.mul(code.arg(EVEN), ROWS)))
+        code.store(reader.value([code.at(source, c) for source in sources], c, place[0]), code.at(copy, c))
     code.store(copy, at)
 
 
