@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+import small
 from test_cpu_conv import blank, close, numbers, oracle, packed, pitched, run
 
 import netcompiler
-from netcompiler.plan import Axis, Instruction, Plan
+from netcompiler.compilation import Job, stages
+from netcompiler.plan import Axis, Plan, Value
 from netcompiler.scalar import Expr, compare, index, operand, relu, select, wrap
 from netcompiler.targets import TARGETS, convolutions
 from netcompiler.verify import verify
@@ -19,7 +21,6 @@ from runtime.kernels import numpy
 from runtime.kernels.behind import Ahead, Behind
 
 Array = np.ndarray[Any, Any]
-Pairs = Iterable[tuple[Instruction, Instruction]]
 
 # the kernels
 
@@ -104,12 +105,6 @@ def test_what_is_not_a_number_is_seen() -> None:
 # the pass
 
 
-@pytest.fixture
-def all_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However small it is."""
-    monkeypatch.setattr(convolutions, "APART", 0)
-
-
 SMALL = {"mobilenet:1.0": {"input": [3, 32, 32]}, "densenet:121": {"input": [3, 33, 33], "depths": [2, 2, 1, 1]}}
 
 
@@ -117,29 +112,23 @@ def planned(spec: str, batch: int = 2, target: str = "cpu") -> Plan:
     return netcompiler.compile(spec, batch=batch, target=target, settings=SMALL[spec] if batch == 2 else {})
 
 
-def pairs(plan: Plan) -> Pairs:
-    """Maps in a step with the one product of single cells that reads them."""
+def alone(plan: Plan, op: str) -> list[Value]:
+    """What maps of a step write for one product of single cells to read."""
     step = plan.programs["step"]
-    made = {value: i for i in step if i.op == "map" for value in i.results}
-    for reader in step:
-        if reader.core.op in ("conv", "conv_dw") and not any(axis.kernel > 1 for axis in reader.core.attributes["window"]):
-            yield from ((made[value], reader) for value in reader.operands if value in made and step.readers[value] == 1)
-
-
-def large(instruction: Instruction) -> bool:
-    return instruction.result.bytes >= convolutions.APART
+    written = {i.result for i in step if i.op == "map" and step.readers[i.result] == 1}
+    reads = [i for i in step if i.core.op == op and not any(axis.kernel > 1 for axis in i.core.attributes["window"])]
+    return [value for i in reads for value in i.core.operands if value in written]
 
 
 def test_no_norm_stands_in_front_of_a_product_of_mobilenet() -> None:
     plan = planned("mobilenet:1.0", 16)
-    assert not [i.result for i, reader in pairs(plan) if large(i) and reader.core.op == "conv"]
-    gathered = [i for i in plan.programs["step"] if i.gathered]
-    assert len([i for i in gathered if i.core.op == "conv"]) == 10
-    assert len([i for i in gathered if i.core.op == "conv_dw"]) == 10
-    assert all(large(inner) for i in gathered for inner in i.gathered)
+    assert not alone(plan, "conv")
+    assert [value.shape for value in alone(plan, "conv_dw")] == [(16, 7, 7, 1024), (16, 7, 7, 512)]
+    gathered = [i.core.op for i in plan.programs["step"] if i.gathered]
+    assert (gathered.count("conv"), gathered.count("conv_dw")) == (13, 11)
 
 
-def test_what_does_not_pay_stays_alone(all_pays: None) -> None:
+def test_what_does_not_pay_stays_alone() -> None:
     """The gradient of a norm has two operands and two readers."""
     for i in planned("mobilenet:1.0").programs["step"]:
         cells = [value for inner in i.gathered for value in inner.operands if value.shape == inner.result.shape]
@@ -148,7 +137,7 @@ def test_what_does_not_pay_stays_alone(all_pays: None) -> None:
 
 
 @pytest.mark.parametrize("spec", SMALL)
-def test_each_gives_what_its_body_means(spec: str, all_pays: None) -> None:
+def test_each_gives_what_its_body_means(spec: str) -> None:
     plan = planned(spec)
     verify(plan)
     assert any(i.gathered for i in plan.programs["step"])
@@ -156,15 +145,47 @@ def test_each_gives_what_its_body_means(spec: str, all_pays: None) -> None:
         assert found.error < 1e-3 or not found.instruction.gathered
 
 
-def test_other_kernels_refuse_them(all_pays: None) -> None:
+def test_other_kernels_refuse_them() -> None:
     [fused, *_] = (i for i in planned("mobilenet:1.0").programs["step"] if i.gathered and i.core.op == "conv")
     taken = [offer for offer in TARGETS["cpu"].offered(fused) if offer.kernel == "conv" and not offer.cannot(fused)]
     assert [offer.algorithm for offer in taken] == ["product"]
     assert not any(i.gathered for i in planned("mobilenet:1.0", target="cuda").programs["step"])
 
 
-def test_the_verifier_knows_what_is_offered(all_pays: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verifier_knows_what_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned("mobilenet:1.0")
-    monkeypatch.setattr(convolutions, "APART", 1 << 40)
+    monkeypatch.setattr(convolutions, "REPAYS", 1 << 40)
     with pytest.raises(Exception, match=r"reads %.* as it lies"):
         verify(plan)
+
+
+LAYERS = """
+  - conv: {filters: 32, kernel: 3, padding: same}
+  - batch_norm
+  - %s
+  - conv: {filters: %d, kernel: 1}
+  - flatten
+  - linear: 5
+"""
+REASONS = {
+    "gathered": ("relu", 32, ""),
+    "dear arithmetic": ("gelu", 32, "erf takes longer than memory"),
+    "a second reader": (
+        "residual: {body: [conv: {filters: 32, kernel: 1}], shortcut: [conv: {filters: 32, kernel: 3, padding: same}]}",
+        32,
+        "reads it as it lies",
+    ),
+    "few channels": ("relu", 31, None),
+}
+
+
+@pytest.mark.parametrize(("middle", "filters", "reason"), REASONS.values(), ids=list(REASONS))
+def test_reasons(middle: str, filters: int, reason: str | None) -> None:
+    """Of the map in front of the last convolution; nothing is said where no kernel would gather."""
+    graph, recipe = small.read(small.text(LAYERS % (middle, filters), shape="[3, 8, 8]"))
+    said: list[str] = []
+    *_, (_, plan) = stages(Job(graph, recipe, "train", 2, "cpu", "f32", why=said.append), checked=True)
+    heard = [line for line in said if "step: " in line and "is not gathered" in line]
+    gathers = [i for i in plan.programs["step"] if i.gathered and i.core.op == "conv"]
+    assert bool(gathers) == (reason == "")
+    assert any(reason in line for line in heard) if reason else not heard or reason == ""

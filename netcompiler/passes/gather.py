@@ -1,4 +1,7 @@
-"""A map that only products of rows read is computed where their kernels lay its rows: it is neither written nor read."""
+"""A map that products of rows alone read is computed where their kernels lay its rows: it is neither written nor read.
+
+The norm and relu in front of a 1x1 convolution are what it is for, and the same once more for the gradient of its weights.
+"""
 
 from __future__ import annotations
 
@@ -12,52 +15,77 @@ from netcompiler.scalar import COSTLY, nodes
 from netcompiler.targets import Chooser, Target
 
 MOST = 40
-"""The most parts of an expression that is computed for each of its readers."""
+"""The most parts of an expression that each reader computes."""
 
 
 def gathered(program: Program, target: Target, why: Why) -> Program:
     """Each of its readers becomes a fused instruction that begins with the map."""
-    chooser = Chooser(target)
-    lines: list[Instruction | None] = list(program.instructions)
-    readers: dict[Value, list[int]] = {}
-    for position, instruction in enumerate(program.instructions):
-        for value in instruction.operands:
-            readers.setdefault(value, []).append(position)
-    for position, instruction in enumerate(program.instructions):
-        at = readers.get(instruction.result, [])
-        reading = [line for number in at if (line := lines[number])]
-        if instruction.op != "map" or not any(_gathers(chooser, reader, instruction.result) for reader in reading):
-            continue
-        if reason := _refused(program, chooser, instruction, position, at) or _unfit(instruction) or _dear(instruction, len(at)):
-            why(because(program, instruction, f"is not gathered by {', '.join(each.result.name for each in reading)}: {reason}"))
-            continue
-        lines[position] = None
-        for number, reader in zip(at, reading, strict=True):
-            lines[number] = region((instruction, *(reader.body or (reader,))), reader.results, reader.origin)
-    if None not in lines:
-        return program
-    forward = sum(line is not None for line in lines[: program.forward])
-    return replace(program, instructions=tuple(line for line in lines if line), forward=forward)
+    return _Gathering(program, target, why).program()
 
 
-def _gathers(chooser: Chooser, reader: Instruction, value: Value) -> bool:
-    """Whether the core alone reads it, where its kernel may compute a map."""
-    core = reader.core
-    if core.op not in PRODUCTS or any(value in inner.operands for inner in reader.body if inner is not core):
-        return False
-    taken = chooser.offer(core).gathers(core)
-    return bool(taken) and all(number in taken for number, read in enumerate(core.operands) if read == value)
+class _Gathering:
+    def __init__(self, program: Program, target: Target, why: Why) -> None:
+        self.before = program
+        self.chooser = Chooser(target)
+        self.why = why
+        self.lines: list[Instruction | None] = list(program.instructions)
+        self.made = {value for instruction in program for value in instruction.results}
+        self.readers: dict[Value, list[int]] = {}
+        for position, instruction in enumerate(program):
+            for value in instruction.operands:
+                self.readers.setdefault(value, []).append(position)
 
+    def program(self) -> Program:
+        for position, instruction in enumerate(self.before):
+            at = self.readers.get(instruction.result, [])
+            if instruction.op != "map" or not any(self._gathers(reader, instruction.result) for reader in at):
+                continue
+            if reason := self._read(position, at) or _unfit(instruction) or _dear(instruction, len(at)) or self._room(instruction, at):
+                names = ", ".join(self.before.instructions[reader].result.name for reader in at)
+                self.why(because(self.before, instruction, f"is not gathered by {names}: {reason}"))
+            else:
+                self._write(position, at)
+        if None not in self.lines:
+            return self.before
+        forward = sum(line is not None for line in self.lines[: self.before.forward])
+        return replace(self.before, instructions=tuple(line for line in self.lines if line), forward=forward)
 
-def _refused(program: Program, chooser: Chooser, instruction: Instruction, position: int, at: Sequence[int]) -> str:
-    value = instruction.result
-    if program.readers[value] > len(at):
-        return "it is read otherwise, too"
-    if position < program.forward <= at[-1]:
-        return "it is kept for the backward half"
-    others = [program.instructions[number] for number in at]
-    other = next((reader for reader in others if not _gathers(chooser, reader, value)), None)
-    return f"{other.result.name} reads it as it lies" if other else ""
+    def _gathers(self, position: int, value: Value) -> bool:
+        """Whether there the core alone reads it, and its kernel may compute a map."""
+        reader = self.before.instructions[position]
+        core = reader.core
+        if core.op not in PRODUCTS or any(value in inner.operands for inner in reader.body if inner is not core):
+            return False
+        taken = self.chooser.offer(core).gathers(core)
+        return all(number in taken for number, read in enumerate(core.operands) if read == value)
+
+    def _read(self, position: int, at: Sequence[int]) -> str:
+        """Why it is read from memory."""
+        value = self.before.instructions[position].result
+        if self.before.readers[value] > len(at):
+            return "it outlives the program"
+        if position < self.before.forward <= at[-1]:
+            return "it is kept for the backward half"
+        other = next((reader for reader in at if not self._gathers(reader, value)), None)
+        return "" if other is None else f"{self.before.instructions[other].result.name} reads it as it lies"
+
+    def _room(self, instruction: Instruction, at: Sequence[int]) -> str:
+        """What it reads must not live on in more bytes than it had itself."""
+        own, last = instruction.result, at[-1]
+        longer = [value for value in instruction.operands if value in self.made and self._last(value) < last]
+        more = sum(value.bytes for value in longer) - own.bytes
+        return f"{more:,} bytes more would live until {self.before.instructions[last].result.name}" if more > own.bytes // 8 else ""
+
+    def _last(self, value: Value) -> int:
+        at = self.readers[value]
+        return at[-1] if self.before.readers[value] == len(at) else len(self.lines)
+
+    def _write(self, position: int, at: Sequence[int]) -> None:
+        self.lines[position] = None
+        for number in dict.fromkeys(at):
+            if reader := self.lines[number]:
+                body = (self.before.instructions[position], *(reader.body or (reader,)))
+                self.lines[number] = region(body, reader.results, reader.origin)
 
 
 def _unfit(instruction: Instruction) -> str:
@@ -71,8 +99,7 @@ def _unfit(instruction: Instruction) -> str:
         return f"it has {len(parts)} parts, and {MOST} are the most"
     if any(part.op == "uniform" or (part.op == "index" and part.leaf) for part in parts):
         return "it depends on positions"
-    odd = next((value for value in (result, *instruction.operands) if not _beside(value, result)), None)
-    if odd:
+    if odd := next((value for value in (result, *instruction.operands) if not _beside(value, result)), None):
         return f"{odd.name} is neither of its shape nor one number for each channel, or not f32"
     return "" if any(value.shape == result.shape for value in instruction.operands) else "it reads nothing of its shape"
 
@@ -85,7 +112,7 @@ def _beside(value: Value, result: Value) -> bool:
 
 def _dear(instruction: Instruction, readers: int) -> str:
     """In passes over memory: a map reads its k operands and writes its result, which each of r readers reads: k + 1 + r. Gathered,
-    each reader reads the k operands; with arithmetic that is repeated it pays where that is half as much."""
+    each reader reads the k operands; as arithmetic is repeated, too, it pays where that is half as much."""
     cells = sum(value.shape == instruction.result.shape for value in instruction.operands)
     passes, left = cells + 1 + readers, readers * cells
     return f"memory would still be crossed {left} times of {passes}" if 2 * left > passes else ""

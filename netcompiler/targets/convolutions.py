@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcompiler.plan import Instruction, Value
+from netcompiler.plan import Instruction
 from netcompiler.targets.costs import VECTOR, by_bands, by_outer_bands, by_outer_rows, by_outer_tiles, by_rows, by_tiles, sizes
 from netcompiler.targets.packing import CONV, CONV_DX, WINOGRAD2, WINOGRAD2_DX, WINOGRAD4, WINOGRAD4_DX
 from netcompiler.targets.target import Offer, Reason, not_single
@@ -70,8 +70,6 @@ REPAYS = 32
 """Channels from which on a product takes so long for each number that a map of it on the way is hidden."""
 AGAIN = 512
 """Channels up to which a gradient lays the cells beside them once or twice: more often the map is better made before."""
-APART = 4 * 2**20
-"""Bytes up to which what a map writes is still in the caches when it is read."""
 
 
 def gathered(instruction: Instruction) -> tuple[int, ...]:
@@ -82,12 +80,11 @@ def gathered(instruction: Instruction) -> tuple[int, ...]:
     if op == "conv_dx" and any(axis.stride > 1 or axis.high for axis in window):
         return ()
     pairs = {"conv": ((s.x, s.y),), "conv_dx": ((s.y, s.x),), "conv_dw": ((s.x, s.y), (s.y, s.x))}[op]
-    return tuple(i for i, (laid, other) in enumerate(pairs) if _pays(op, laid, other.shape[-1]))
+    return tuple(i for i, (laid, other) in enumerate(pairs) if _pays(op, laid.shape[-1], other.shape[-1]))
 
 
-def _pays(op: str, laid: Value, others: int) -> bool:
-    most = AGAIN if op == "conv_dw" else others
-    return laid.shape[-1] % VECTOR == 0 and REPAYS <= others <= most and laid.bytes >= APART
+def _pays(op: str, laid: int, others: int) -> bool:
+    return laid % VECTOR == 0 and others >= REPAYS and (op != "conv_dw" or others <= AGAIN)
 
 
 CONVOLUTIONS = {

@@ -36,17 +36,13 @@ class Sides(NamedTuple):
 
     def even(self, next_picture: int) -> int:
         """Bytes from one cell's window in x to the next one's, if they are the same for all, also from picture to picture; else 0."""
-        return even(self.cells, [stride * x for stride, x in zip(self.stride, self.x, strict=True)], next_picture)
+        steps = [stride * x for stride, x in zip(self.stride, self.x, strict=True)]
+        whole = [cells * step for cells, step in zip(self.cells, steps, strict=True)]
+        return steps[-1] if [next_picture, *steps[:-1]] == whole else 0
 
     def numbers(self) -> list[int]:
         """As a Walk reads them."""
         return [n for side in zip(*self, strict=True) for n in side]
-
-
-def even(cells: Sequence[int], steps: Sequence[int], next_picture: int) -> int:
-    """Bytes from one cell to the next, if they are the same for all, also from picture to picture; else 0."""
-    whole = [n * step for n, step in zip(cells, steps, strict=True)]
-    return steps[-1] if [next_picture, *steps[:-1]] == whole else 0
 
 
 class Walk:

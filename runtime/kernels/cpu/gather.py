@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from netcompiler.scalar import Expr, nodes, operand
+from netcompiler.scalar import Expr, operand
 from runtime.arrays import Array, name_of
 from runtime.kernels.behind import Ahead
-from runtime.kernels.cpu.cells import even
 from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.expression import Typed
 from runtime.kernels.cpu.reads import CELL, Reads, kind, size, table
@@ -20,7 +19,7 @@ from runtime.kernels.expressions import canonical
 
 
 class Gather(NamedTuple):
-    """What the code depends on: the expression, and what its operands are. It may ask for the picture's number."""
+    """What the code depends on: the expression, which may ask for the picture's number, and what its operands are."""
 
     expr: Expr
     operands: tuple[tuple[str, str], ...]
@@ -31,13 +30,9 @@ class Gather(NamedTuple):
         """What lies cell by cell beside the first such operand."""
         return sum(kind == CELL for kind, _ in self.operands) - 1
 
-    @property
-    def counts(self) -> bool:
-        return any(node.op == "index" for node in nodes(self.expr))
-
     def numbers(self, sides: int) -> int:
         """How many numbers of the table it takes."""
-        return self.others * (3 + sides) + size(self.operands, self.literals)
+        return self.others * (2 + sides) + size(self.operands, self.literals)
 
 
 PLAIN = Gather(operand(0), ((CELL, "f32"),), 0)
@@ -45,8 +40,8 @@ PLAIN = Gather(operand(0), ((CELL, "f32"),), 0)
 
 
 class Gathering:
-    """An operand of a core, ready to be read: its structure, its first cell, and the arrays with cells; the kernel finds the first of
-    them by itself."""
+    """An operand of a core, ready to be read: its structure, the arrays with cells, of which the kernel finds the first by itself, and
+    numbers for the table."""
 
     def __init__(self, x: Array | Ahead) -> None:
         self.structure, self.table = PLAIN, list[int]()
@@ -55,7 +50,7 @@ class Gathering:
             return
         exprs, order, literals = canonical([x.expr])
         arrays = [x.operands[i] for i in order]
-        shape = max((array.shape for array in arrays), key=prod)
+        shape = max((array.shape for array in arrays), key=lambda shape: (prod(shape), len(shape)))
         kinds = tuple((kind(array, shape), name_of(array)) for array in arrays)
         self.structure = Gather(exprs[0], kinds, len(literals))
         self.cells = [array for array, (kind, _) in zip(arrays, kinds, strict=True) if kind == CELL]
@@ -65,13 +60,12 @@ class Gathering:
     def first(self) -> Array:
         return self.cells[0]
 
-    def numbers(self, cells: Sequence[int], strides: Sequence[int]) -> list[int]:
-        """Of each array beside the first: its address, the bytes from picture to picture, from cell to cell along each side, where
-        a window moves by so many cells, and those from one cell to the next if they are always the same, else 0."""
+    def numbers(self, strides: Sequence[int]) -> list[int]:
+        """Of each array beside the first: its address, the bytes from picture to picture and from cell to cell along each side, where
+        a window moves by so many cells."""
         found: list[int] = []
         for x in self.cells[1:]:
-            steps = [n * stride for n, stride in zip(x.strides[1:-1], strides, strict=True)]
-            found += [x.ctypes.data, x.strides[0], *steps, even(cells, steps, x.strides[0])]
+            found += [x.ctypes.data, x.strides[0], *(n * stride for n, stride in zip(x.strides[1:-1], strides, strict=True))]
         return [*found, *self.table]
 
 
@@ -80,11 +74,11 @@ class Reader:
 
     def __init__(self, code: Code, gather: Gather, first: int, sides: int) -> None:
         self.code, self.gather, self.first, self.sides = code, gather, first, sides
-        self.reads = Reads(code, gather.operands, gather.literals, first + gather.others * (3 + sides))
+        self.reads = Reads(code, gather.operands, gather.literals, first + gather.others * (2 + sides))
 
     def cells(self, origin: Number, place: Sequence[Number]) -> list[Number]:
         """The addresses of a cell in all that lies by cells: of the first it is `origin`; the place is a picture, and so on."""
-        return [origin, *(self._cell(self.first + i * (3 + self.sides), place) for i in range(self.gather.others))]
+        return [origin, *(self._cell(self.first + i * (2 + self.sides), place) for i in range(self.gather.others))]
 
     def _cell(self, first: int, place: Sequence[Number]) -> Number:
         code = self.code

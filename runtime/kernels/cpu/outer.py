@@ -73,7 +73,7 @@ def outer_product(
     target = w if sums is None else sums
     args = [operands.x, operands.y, target.ctypes.data, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
     args += [*operands[3:], groups * outer * width * 4, sides.even(operands.next_x), *sides.numbers()]
-    args += [*gatherings[0].numbers(sides.cells, sides.stride), *gatherings[1].numbers(sides.cells, (1,) * len(sides.cells))]
+    args += [*gatherings[0].numbers(sides.stride), *gatherings[1].numbers((1,) * len(sides.cells))]
     scratch = (tall * wide + CELLS * (wide + tall // rows * _room(rows))) * 4
     kernel = (summed, len(sides.cells), rows, *(gathering.structure for gathering in gatherings))
     yield Step(kernel, args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))

@@ -29,6 +29,10 @@ NEAR = 384 * 1024
 """Bytes of rows that are worked on together: with a panel of weights they stay in the second cache."""
 
 
+UNITS = 32
+"""Fewer units than that are divided by panels, each of which reads the rows again: where there is but one tap units rather have
+fewer rows."""
+
 ALIAS = 4096
 """Rows that lie so many bytes apart, or a multiple, share the same few lines of the first cache: they are copied apart."""
 
@@ -86,13 +90,15 @@ def product(
     zero = np.zeros(channels.inner + LANES, np.float32)
     many = operands.batch * prod(sides.cells)
     together = max(1, min(16, NEAR // (ROWS * channels.inner * 4 * max(1, min(len(taps), 3)))))
+    if len(taps) == 1:
+        together = max(1, min(together, many * groups.number // (UNITS * ROWS)))
     runs = -(-many // (together * ROWS))
-    splits = min(-(-channels.outer // BLOCK), -(-32 // (runs * groups.number)))
+    splits = min(-(-channels.outer // BLOCK), -(-UNITS // (runs * groups.number)))
     size = groups.number * splits * runs
     panel = channels.taps * channels.inner * PANEL * 4
     args = [*operands[:2], zero.ctypes.data, table.ctypes.data, len(taps), *channels[:2], panel, many, together, runs, splits]
     even = sides.even(operands.next_x) if len(taps) == 1 else 0
-    args += [*groups[1:], operands.next_x, even, *sides.numbers(), *gathering.numbers(sides.cells, sides.stride)]
+    args += [*groups[1:], operands.next_x, even, *sides.numbers(), *gathering.numbers(sides.stride)]
     args += [*(n for cell in finishing.cells for n in spread.numbers(cell)), *finishing.numbers]
     scratch = together * ROWS * (len(taps) + len(finishing.cells)) * 8 + (channels.outer + BLOCK) * 4 + LINE
     aliased = len(taps) == 1 and channels.inner % LANES == 0 and any(step % ALIAS == 0 for step in sides.x)
