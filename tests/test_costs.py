@@ -45,7 +45,9 @@ def convolution(
         (("conv_dw", 16, 28, 128, 128, 3), "winograd4", "winograd4"),
         (("conv_dw", 16, 224, 3, 64, 7, 2), "bands", "bands"),
         (("conv_dw", 16, 14, 24, 64, 5), "winograd2", "winograd2"),
-        (("conv", 16, 14, 512, 512, 3, 1, 512), "depthwise", "depthwise"),
+        (("conv", 16, 14, 512, 512, 3, 1, 512), "planes", "planes"),
+        (("conv_dw", 16, 28, 512, 512, 3, 2, 512), "planes", "planes"),
+        (("conv_dx", 16, 28, 512, 512, 3, 2, 512), "depthwise", "depthwise"),
         (("conv", 16, 14, 512, 512, 3, 1, 32), "product", "product"),
     ],
 )

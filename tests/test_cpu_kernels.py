@@ -25,7 +25,7 @@ KERNELS = {
     "lenet": 26,
     "logistic": 7,
     "mlp": 11,
-    "mobilenet": 38,
+    "mobilenet": 39,
     "pose": 38,
     "residual-mlp": 13,
     "resnet": 55,

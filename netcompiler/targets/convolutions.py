@@ -61,10 +61,32 @@ def not_in_bands(instruction: Instruction) -> Reason:
     return not_single(instruction) or ("" if x.shape[-1] <= FEW else f"more than {FEW} channels")
 
 
-DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, finishes=op != "conv_dw", speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
-
 NEAR = 0.95
 """The share of its peak that a register block reaches when all that it reads is near."""
+TAPS = 64
+"""The most that are written out for each pixel."""
+
+
+def not_planar(instruction: Instruction) -> Reason:
+    if reason := not_by_channel(instruction):
+        return reason
+    window, x, y = instruction.attributes["window"], *sizes(instruction)[:2]
+    if len(window) != 2 or window[0].kernel * window[1].kernel > TAPS:
+        return f"it is no picture, or the window has more than {TAPS} taps"
+    if instruction.op == "conv_dx" and any(axis.stride != 1 for axis in window):
+        return "the stride is not 1"
+    return "" if x.shape[-1] == y.shape[-1] else "channels give several each"
+
+
+def source(instruction: Instruction) -> tuple[int, ...]:
+    """A map of x is computed where rows are laid between zeros."""
+    return (0,) if instruction.op != "conv_dx" else ()
+
+
+PLANES = {
+    op: Offer(op, "planes", not_planar, finishes=op != "conv_dw", gathers=source, speed=NEAR) for op in ("conv", "conv_dx", "conv_dw")
+}
+DEPTHWISE = {op: Offer(op, "depthwise", not_by_channel, finishes=op != "conv_dw", speed=0.9) for op in ("conv", "conv_dx", "conv_dw")}
 
 REPAYS = 32
 """Channels from which on a product takes so long for each number that a map of it on the way is hidden."""
@@ -89,6 +111,7 @@ def _pays(op: str, laid: int, others: int) -> bool:
 
 CONVOLUTIONS = {
     "conv": (
+        PLANES["conv"],
         DEPTHWISE["conv"],
         Offer("conv", "product", not_shared, gathers=gathered, packs=CONV, finishes=True, work=by_rows, speed=NEAR),
         Offer("conv", "bands", not_in_bands, packs=CONV, finishes=True, work=by_bands, speed=NEAR),
@@ -96,6 +119,7 @@ CONVOLUTIONS = {
         Offer("conv", "winograd2", not_five, packs=WINOGRAD2, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dx": (
+        PLANES["conv_dx"],
         DEPTHWISE["conv_dx"],
         Offer("conv_dx", "product", not_shared, gathers=gathered, packs=CONV_DX, finishes=True, work=by_rows, speed=NEAR),
         Offer("conv_dx", "bands", not_in_bands, packs=CONV_DX, finishes=True, work=by_bands, speed=NEAR),
@@ -103,6 +127,7 @@ CONVOLUTIONS = {
         Offer("conv_dx", "winograd2", not_five, packs=WINOGRAD2_DX, finishes=True, work=by_tiles, speed=NEAR, exact=False),
     ),
     "conv_dw": (
+        PLANES["conv_dw"],
         DEPTHWISE["conv_dw"],
         Offer("conv_dw", "product", not_shared, gathers=gathered, work=by_outer_rows, speed=NEAR),
         Offer("conv_dw", "bands", not_in_bands, work=by_outer_bands, speed=0.75),

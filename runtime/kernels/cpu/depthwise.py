@@ -1,8 +1,8 @@
 """Convolutions of each channel by itself: vectors of channels, several pixels at a time, so that weights are read once for all.
 
-Weights lie in tiles for it, tap by tap: [tiles, taps, cells]. With a multiplier of m, m cells of y belong to one of x, and
-vectors hold whole groups of m. The gradient of the weights is summed in slices of rows, as many as the shapes say, and then
-over the slices.
+Those over pictures whose channels give one each are mostly for planes.py. Here are any sides, and any multiplier m, with which m
+cells of y belong to one of x, and vectors hold whole groups of m. The gradient of the weights is summed in slices of rows, as many
+as the shapes say, and then over the slices.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import prod
 
-import numpy as np
 from llvmlite import ir
 
 from netcompiler.plan import Axis
@@ -23,13 +22,12 @@ from runtime.kernels.cpu.frame import Frame, Look, Part, by_tap, framed, numbers
 from runtime.kernels.cpu.place import Place
 from runtime.kernels.cpu.reach import adjoint, direct
 from runtime.kernels.cpu.strips import Strip, strips
+from runtime.kernels.cpu.tiles import TILE, Tiles
 from runtime.kernels.cpu.walk import RESULT, SOURCE, WORD, Kind, Walk
 
 Window = Sequence[Axis]
 BLOCKS = ((4, 2), (1, 4))
 """Pixels and vectors: what is in registers at a time; what is left, pixel by pixel."""
-TILE = 8
-"""Vectors of channels that a row is done with at a time: their weights and sums stay next to the core."""
 CHUNK = 1 << 19
 """Products in a chunk at least: about 20 microseconds."""
 MOST_CHUNKS = 64
@@ -39,51 +37,39 @@ WEIGHTS = Kind("f32", tapped=True)
 
 
 def conv_depthwise(y: Array, x: Array, w: Array, *, window: Window, groups: int, behind: Behind | None = None) -> Iterator[Step]:
-    packed = _tiled(w, len(w) // groups)
-    yield _packing(packed, w)
-    yield _convolution(Finishing(behind or plain(y)), y.shape, x, packed, window, direct, (1, len(w) // groups))
+    tiles = Tiles(w, len(w) // groups, lanes=LANES)
+    yield tiles.packing(w)
+    yield _convolution(Finishing(behind or plain(y)), y.shape, x, tiles, window, direct, (1, len(w) // groups))
 
 
 def conv_dx_depthwise(
     x: Array, y: Array, w: Array, *, window: Window, groups: int, size: Sequence[int], behind: Behind | None = None
 ) -> Iterator[Step]:
-    packed = _tiled(w, len(w) // groups)
-    yield _packing(packed, w)
-    shape = (*x.shape[:-1], len(w))
-    yield _convolution(Finishing(behind or plain(x)), shape, y, packed, window, adjoint, (len(w) // groups, 1))
+    tiles = Tiles(w, len(w) // groups, lanes=LANES)
+    yield tiles.packing(w)
+    yield _convolution(Finishing(behind or plain(x)), (*x.shape[:-1], len(w)), y, tiles, window, adjoint, (len(w) // groups, 1))
 
 
 def conv_dw_depthwise(w: Array, x: Array, y: Array, *, window: Window, groups: int) -> Iterator[Step]:
     m = len(w) // groups
-    one = _tiled(w, m)
-    slices = max(1, min(MOST_SLICES, prod(y.shape[:-2]), _work(y, w) // CHUNK, max(2, SUMS // one.nbytes)))
-    sums = np.empty((slices, *one.shape), np.float32)
-    parts = [part(y), part(x), _weights(sums[0, 0], y.ndim, window)]
+    size = Tiles(w, m, lanes=LANES).array.nbytes
+    tiles = Tiles(w, m, max(1, min(MOST_SLICES, prod(y.shape[:-2]), _work(y, w) // CHUNK, max(2, SUMS // size))), LANES)
+    one, slices = tiles.array[0], len(tiles.array)
+    parts = [part(y), part(x), _weights(one[0], y.ndim, window)]
     frame = framed(y.shape, x.shape, _sides(window), window, parts, whole=True)
     args, tables = numbers(frame, parts)
-    kernel = (_conv_dw, frame.counts, frame.long(BLOCKS[0][0]), _ratio(frame), m, _lanes(m))
-    yield Step(kernel, [*args, one[0].nbytes, one.size, slices, frame.rows], slices, slices, one.shape[1] * 2 * WORD, (*tables, sums))
-    totals = [w.ctypes.data, w.strides[0], w.strides[-2], sums.ctypes.data, len(w), one.shape[1], one.size, slices]
-    yield Step((_total, _lanes(m)), totals, -(-len(w) // _lanes(m)), 1, one.shape[1] * _lanes(m) * w.itemsize)
+    kernel = (_conv_dw, frame.counts, frame.long(BLOCKS[0][0]), _ratio(frame), m, tiles.lanes)
+    args = [*args, one[0].nbytes, one.size, slices, frame.rows]
+    yield Step(kernel, args, slices, slices, one.shape[1] * 2 * WORD, (*tables, tiles.array))
+    yield tiles.total(w)
 
 
 def _sides(window: Window) -> range:
     return range(1, 1 + len(window))
 
 
-def _lanes(m: int) -> int:
-    """Whole groups of m cells."""
-    return m * max(1, LANES // m)
-
-
 def _work(y: Array, w: Array) -> int:
     return int(y.size * prod(w.shape[1:]))
-
-
-def _tiled(w: Array, m: int) -> Array:
-    """Room for the weights: tiles, taps, cells."""
-    tile = TILE * _lanes(m)
-    return np.empty((-(-len(w) // tile), prod(w.shape[1:]), tile), np.float32)
 
 
 def _weights(tile: Array, rank: int, window: Window) -> Part:
@@ -96,31 +82,18 @@ def _ratio(frame: Frame) -> int:
     return width.advance // width.source_step if width.advance % width.source_step == 0 else 0
 
 
-def _packing(packed: Array, w: Array) -> Step:
-    tiles, taps, tile = packed.shape
-    return Step((_packed,), [packed.ctypes.data, w.ctypes.data, w.strides[0], w.strides[-2], len(w), taps, tile], tiles * taps, 1)
-
-
 def _convolution(
-    finishing: Finishing, shape: Sequence[int], x: Array, packed: Array, window: Window, look: Look, shares: tuple[int, int]
+    finishing: Finishing, shape: Sequence[int], x: Array, tiles: Tiles, window: Window, look: Look, shares: tuple[int, int]
 ) -> Step:
     """The result has this shape before cells are summed up; so many are one cell of the result, and so many one of x."""
+    packed = tiles.array[0]
     parts = [*map(part, finishing.cells), part(x), _weights(packed[0], x.ndim, window)]
     frame = framed(shape, x.shape, _sides(window), window, parts, look=look, whole=True)
     args, tables = numbers(frame, parts)
-    kernel = (_conv, frame.counts, frame.long(BLOCKS[0][0]), _ratio(frame), *shares, finishing.structure, _lanes(max(shares)))
+    kernel = (_conv, frame.counts, frame.long(BLOCKS[0][0]), _ratio(frame), *shares, finishing.structure, tiles.lanes)
     chunks = max(1, min(MOST_CHUNKS, prod(shape) * packed.shape[1] // CHUNK))
     scratch = packed.shape[1] * len(parts) * WORD
     return Step(kernel, [*args, packed[0].nbytes, *finishing.numbers], frame.rows, chunks, scratch, (*tables, packed))
-
-
-def _packed(code: Code) -> None:
-    packed, w, apart, step, k, taps, tile = (code.arg(i) for i in range(7))
-    with code.loop(code.lo, code.hi) as line:
-        first, tap = code.mul(code.div(line, taps), tile), code.rem(line, taps)
-        with code.loop(0, code.min(code.sub(k, first), tile)) as cell:
-            weight = code.load(code.total(w, code.mul(code.add(first, cell), apart), code.mul(tap, step)))
-            code.store(weight, code.at(packed, code.add(code.mul(line, tile), cell)))
 
 
 def _conv(code: Code, counts: Sequence[int], long: Sequence[int], ratio: int, fold: int, spread: int, finish: Finish, lanes: int) -> None:
@@ -172,23 +145,6 @@ def _conv_dw(code: Code, counts: Sequence[int], long: Sequence[int], ratio: int,
         walk.shifts[2] = code.mul(code.mul(number, size), 4)
         _cleared(code, code.add(code.arg(walk.address(2)), walk.shifts[2]), size, lanes)
         walk.rows(code.div(code.mul(number, rows), slices), code.div(code.mul(code.add(number, 1), rows), slices))
-
-
-def _total(code: Code, lanes: int) -> None:
-    """Vectors of channels, summed over the slices and laid out channel by channel again."""
-    w, apart, step, sums, k, taps, size, slices = (code.arg(i) for i in range(8))
-    with code.loop(code.lo, code.hi) as number:
-        tile, within = code.div(number, TILE), code.rem(number, TILE)
-        with code.loop(0, taps) as tap:
-            at = code.total(code.mul(code.add(code.mul(tile, taps), tap), TILE * lanes), code.mul(within, lanes))
-            with code.reduce(0, slices, 1, [code.real(0.0, lanes)]) as carried:
-                value = code.load(code.at(sums, code.add(at, code.mul(carried.i, size))), lanes=lanes)
-                carried.next = [code.fadd(carried.values[0], value)]
-            code.store(carried.result[0], code.at(code.scratch, code.mul(tap, lanes)))
-        first = code.mul(number, lanes)
-        with code.loop(0, code.min(code.sub(k, first), lanes)) as lane, code.loop(0, taps) as tap:
-            value = code.load(code.at(code.scratch, code.add(code.mul(tap, lanes), lane)))
-            code.store(value, code.total(w, code.mul(code.add(first, lane), apart), code.mul(tap, step)))
 
 
 def _cleared(code: Code, address: Number, size: Number, lanes: int) -> None:

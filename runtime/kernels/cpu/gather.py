@@ -72,9 +72,9 @@ class Gathering:
 class Reader:
     """Reads an operand in a kernel whose table has, from `first` on, the numbers of a Gathering for so many sides."""
 
-    def __init__(self, code: Code, gather: Gather, first: int, sides: int) -> None:
-        self.code, self.gather, self.first, self.sides = code, gather, first, sides
-        self.reads = Reads(code, gather.operands, gather.literals, first + gather.others * (2 + sides))
+    def __init__(self, code: Code, gather: Gather, first: int, sides: int, lanes: int = LANES) -> None:
+        self.code, self.gather, self.first, self.sides, self.lanes = code, gather, first, sides, lanes
+        self.reads = Reads(code, gather.operands, gather.literals, first + gather.others * (2 + sides), lanes)
 
     def cells(self, origin: Number, place: Sequence[Number]) -> list[Number]:
         """The addresses of a cell in all that lies by cells: of the first it is `origin`; the place is a picture, and so on."""
@@ -85,11 +85,11 @@ class Reader:
         return code.total(code.arg(first), *(code.mul(n, code.arg(first + step)) for step, n in enumerate(place, 1)))
 
     def value(self, cells: Sequence[Number], channel: Number, picture: Number, mask: ir.Value | None = None) -> ir.Value:
-        """A vector of LANES channels from `channel` on; `cells` are the addresses of the first of them."""
+        """A vector of channels from `channel` on; `cells` are the addresses of the first of them."""
         code, read = self.code, iter(cells)
         operands = [self.reads.operand(i, lambda: next(read), channel, mask) for i in range(len(self.gather.operands))]
 
         def position(e: Expr) -> Typed:
-            return code.splat(code.b.sitofp(code.whole(picture), code.real(0.0).type), LANES), "f32"
+            return code.splat(code.b.sitofp(code.whole(picture), code.real(0.0).type), self.lanes), "f32"
 
         return self.reads.computation(operands, position).number(self.gather.expr)
