@@ -33,6 +33,8 @@ UNITS = 8
 LEAST = 512
 NUMBERS = LINE // 4
 """Of a line of the caches."""
+PATCH = CELLS * BLOCK + NUMBERS
+"""Numbers from block to block of columns: were they a power of two apart, the blocks of a cell would share few lines of the first cache."""
 
 
 class Outer(NamedTuple):
@@ -74,7 +76,7 @@ def outer_product(
     args = [operands.x, operands.y, target.ctypes.data, zero.ctypes.data, table.ctypes.data, inner, outer, width, wide, tall, cells, parts]
     args += [*operands[3:], groups * outer * width * 4, sides.even(operands.next_x), *sides.numbers()]
     args += [*gatherings[0].numbers(sides.stride), *gatherings[1].numbers((1,) * len(sides.cells))]
-    scratch = (tall * wide + CELLS * (wide + tall // rows * _room(rows))) * 4
+    scratch = (tall * wide + wide // BLOCK * PATCH + tall // rows * _strip(rows)) * 4
     kernel = (summed, len(sides.cells), rows, *(gathering.structure for gathering in gatherings))
     yield Step(kernel, args, units * parts, min(units * parts, 64), scratch, (table, zero, sums))
     if sums is not None:
@@ -123,7 +125,7 @@ def summed(code: Code, sides: int, rows: int, x: Gather, y: Gather) -> None:
             code.add(code.arg(Y), code.mul(group, code.arg(GY))),
             code.scratch,
             code.at(code.scratch, code.mul(code.arg(TALL), code.arg(WIDE_))),
-            code.at(code.scratch, code.mul(code.add(code.arg(TALL), CELLS), code.arg(WIDE_))),
+            code.at(code.scratch, code.add(code.mul(code.arg(TALL), code.arg(WIDE_)), code.mul(code.div(code.arg(WIDE_), BLOCK), PATCH))),
         )
         with code.loop(0, code.mul(code.arg(TALL), code.arg(WIDE_)), LANES) as i:
             code.store(code.real(0.0, LANES), code.at(unit.sums, i))
@@ -140,6 +142,11 @@ def summed(code: Code, sides: int, rows: int, x: Gather, y: Gather) -> None:
 def _room(rows: int) -> int:
     """Elements from one cell's block of rows to the next: whole vectors."""
     return -(-rows // LANES) * LANES
+
+
+def _strip(rows: int) -> int:
+    """And from one block of rows to the next."""
+    return CELLS * _room(rows) + NUMBERS
 
 
 def _lay_patches(code: Code, reader: Reader, unit: _Unit, first: ir.Value, count: Number) -> None:
@@ -177,12 +184,23 @@ def _lay_columns(
     with code.loop(code.div(begin, BLOCK), code.div(code.add(end, BLOCK - 1), BLOCK)) as block:
         low = code.max(begin, code.mul(block, BLOCK))
         high = code.min(end, code.mul(code.add(block, 1), BLOCK))
-        target = code.at(patch, code.add(code.mul(block, (CELLS - 1) * BLOCK), low))
-        for j in range(0, BLOCK, LANES):
-            mask = code.mask(code.sub(code.sub(high, low), j), LANES)
+        target = code.at(patch, code.add(code.mul(block, PATCH - BLOCK), low))
+        for j, mask in _vectors(code, code.sub(high, low), BLOCK):
             own = code.total(channel, code.sub(low, begin), j)
             value = reader.value([code.at(source, own) for source in sources], own, picture, mask)
-            code.store_masked(value, code.at(target, j), mask)
+            if mask is None:
+                code.store(value, code.at(target, j))
+            else:
+                code.store_masked(value, code.at(target, j), mask)
+
+
+def _vectors(code: Code, size: Number, most: int) -> Iterator[tuple[int, ir.Value | None]]:
+    """Where vectors begin in what has `most` numbers at most; without masks where it has them all."""
+    with code.b.if_else(code.compare(">=", size, most)) as (whole, part):
+        for branch in (whole, part):
+            with branch:
+                for j in range(0, most, LANES):
+                    yield j, None if branch is whole else code.mask(code.sub(size, j), LANES)
 
 
 def _lay_values(code: Code, reader: Reader, rows: int, unit: _Unit, first: ir.Value, count: Number) -> None:
@@ -194,12 +212,10 @@ def _lay_values(code: Code, reader: Reader, rows: int, unit: _Unit, first: ir.Va
         target = code.at(unit.values, code.mul(cell.i, room))
         with code.loop(0, code.div(code.add(unit.rows, rows - 1), rows)) as block:
             row = code.mul(block, rows)
-            for j in range(0, room, LANES):
-                own = code.add(row, j)
-                mask = code.mask(code.sub(unit.rows, own), LANES)
-                channel = code.add(unit.row, own)
+            for j, mask in _vectors(code, code.sub(unit.rows, row), room):
+                channel = code.total(unit.row, row, j)
                 value = reader.value([code.at(source, channel) for source in sources], channel, cell.values[0], mask)
-                code.store(value, code.at(target, code.add(code.mul(block, CELLS * room), j)))
+                code.store(value, code.at(target, code.add(code.mul(block, _strip(rows)), j)))
         cell.next = walk.next(cell.values)
 
 
@@ -210,11 +226,13 @@ def _sum(code: Code, rows: int, unit: _Unit, count: Number, then: Number) -> Non
         own = code.at(unit.sums, code.add(code.mul(row, code.arg(WIDE_)), column))
         at = [code.at(own, code.add(code.mul(r, code.arg(WIDE_)), j * LANES)) for r in range(rows) for j in range(COLUMNS)]
         number = code.div(row, rows)
-        block = code.at(unit.values, code.mul(number, CELLS * room))
+        block = code.at(unit.values, code.mul(number, _strip(rows)))
         ahead = _line(code, unit, code.add(code.mul(code.div(column, BLOCK), code.div(code.add(unit.rows, rows - 1), rows)), number), then)
         values = [code.at(block, r) for r in range(rows)]
         sums = [code.load(address, lanes=LANES) for address in at]
-        sums = accumulate(code, sums, values, code.at(unit.patches, code.mul(column, CELLS)), count, step=room, ahead=ahead)
+        sums = accumulate(
+            code, sums, values, code.at(unit.patches, code.mul(code.div(column, BLOCK), PATCH)), count, step=room, ahead=ahead
+        )
         for value, address in zip(sums, at, strict=True):
             code.store(value, address)
 
