@@ -17,8 +17,8 @@ from runtime.kernels.cpu.code import Code, Number
 from runtime.kernels.cpu.gather import Reader
 from runtime.kernels.cpu.tiles import TILE
 
-NEAR = 256 * 1024
-"""Bytes of laid rows, which stay in the second cache."""
+NEAR = 32 * 1024
+"""Bytes of laid rows, which stay in the first cache."""
 UNITS = 32
 """Fewer units than that are divided by rows."""
 

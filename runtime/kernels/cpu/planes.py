@@ -20,6 +20,8 @@ from runtime.kernels.cpu.tiles import Tiles
 
 PIXELS = 4
 """Pixels that are worked on together: what several of them read, is read once."""
+APART = 8
+"""From so many pieces of the pictures on a thread takes all channels of one: threads that write side by side wait for each other."""
 
 
 def conv_planes(
@@ -61,8 +63,9 @@ def _convolution(gathering: Gathering, tiles: Tiles, window: Sequence[Axis], fin
     args += [n for cell in finishing.cells for n in (cell.ctypes.data, *cell.strides[:3])]
     args += [*finishing.numbers, *gathering.numbers((1, 1))]
     units = found.pieces * found.groups
+    chunks = found.pieces if found.pieces >= APART else units
     kernel = (_convolved, found.shape, gathering.structure, finishing.structure)
-    return Step(kernel, args, units, min(units, 64), found.scratch, (tiles.array,))
+    return Step(kernel, args, units, min(chunks, 64), found.scratch, (tiles.array,))
 
 
 class _Cells:
