@@ -13,10 +13,10 @@ from llvmlite import ir
 from runtime.arrays import Array
 from runtime.kernels.cpu.bands import Band, Lines
 from runtime.kernels.cpu.block import accumulate, fitting
-from runtime.kernels.cpu.code import LANES, Code, Number
+from runtime.kernels.cpu.code import LANES, LINE, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.machine import machine
-from runtime.kernels.cpu.outer import add_parts
+from runtime.kernels.cpu.outer import NUMBERS, add_parts
 
 BLOCK, COLUMNS = machine().block, machine().columns
 PARTS = 16
@@ -27,7 +27,7 @@ def outer_bands(w: Array, y: Array, lines: Band, run: int) -> Iterator[Step]:
     outer, width = len(w), len(lines.lines) * run
     tall = fitting(outer)
     parts = min(PARTS, lines.rows)
-    wide = -(-width // BLOCK) * BLOCK + BLOCK
+    wide = -(-width // BLOCK) * BLOCK + LANES
     sums = np.empty((parts, w.size), np.float32)
     down = -(-outer // tall) * tall
     args = [sums.ctypes.data, outer, width, wide, run, parts, lines.rows, y.ctypes.data, y.strides[-2], *lines.numbers]
@@ -68,15 +68,19 @@ def _lay(code: Code, lines: Lines, patches: Number) -> None:
 
 
 def _sum(code: Code, lines: Lines, tall: int, row: ir.Value, sums: Number, patches: Number) -> None:
-    """Outputs behind the last one are the last one again, and their sums are not written."""
+    """Outputs behind the last one are the last one again, and their sums are not written. Meanwhile memory brings dy of the next row:
+    with each block of outputs a line of each cell."""
     values = code.add(code.arg(Y), code.mul(row, code.mul(lines.cells, code.arg(CELL))))
+    later = code.add(values, code.mul(lines.cells, code.arg(CELL)))
     step = code.div(code.arg(CELL), 4)
     with code.loop(0, code.arg(WIDTH), BLOCK) as column, code.loop(0, code.arg(OUTER), tall) as first:
         own = code.at(sums, code.add(code.mul(first, code.arg(WIDE)), column))
         at = [code.at(own, code.add(code.mul(r, code.arg(WIDE)), j * LANES)) for r in range(tall) for j in range(COLUMNS)]
         left = [code.at(values, code.min(code.add(first, r), code.sub(code.arg(OUTER), 1))) for r in range(tall)]
         start = [code.load(address, lanes=LANES) for address in at]
-        found = accumulate(code, start, left, code.at(patches, column), lines.cells, step=step, pitch=code.arg(WIDE))
+        number = code.min(code.div(first, tall), code.div(code.sub(code.arg(OUTER), 1), NUMBERS))
+        ahead = (code.total(later, code.mul(number, LINE)), code.arg(CELL))
+        found = accumulate(code, start, left, code.at(patches, column), lines.cells, step=step, pitch=code.arg(WIDE), ahead=ahead)
         for value, address in zip(found, at, strict=True):
             code.store(value, address)
 
