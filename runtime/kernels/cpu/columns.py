@@ -47,7 +47,7 @@ class _Columns:
         self.merging = "merge" in kinds
         take = self.sweep.take
         self.parts, self.length, self.splits, self.width = (take() for _ in range(4))
-        self.group, self.piece, self.whole = (take() for _ in range(3))
+        self.group, self.piece, self.whole, self.ahead = (take() for _ in range(4))
         if bound:
             self.whole = code.mul(self.whole, code.b.sext(code.load(take(), bound), self.whole.type))
         self.steps = [take() for _ in range(structure.results)]
@@ -98,6 +98,7 @@ class _Columns:
         """One row after the other, since memory is read best as it lies."""
         sweep = self.sweep
         place, counts = sweep.place(unit.run, row), self._counts(begin, row)
+        sweep.expect(place, unit.first, unit.last, self.ahead)
         for [c], mask in sweep.along(unit.first, unit.last, 1):
             computation = sweep.computation(place, c, mask)
             numbers = iter([computation.number(expr) for expr in sweep.structure.exprs])

@@ -19,7 +19,7 @@ from runtime.kernels.cpu.columns import LEVELS, columns
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.lines import UNROLL, lines
 from runtime.kernels.cpu.reducers import REDUCERS
-from runtime.kernels.cpu.sweep import numbers, of_one_row, structured
+from runtime.kernels.cpu.sweep import numbers, of_one_row, rows_ahead, structured
 from runtime.kernels.expressions import canonical, indexes, weight
 from runtime.kernels.layout import MOST, Layout, address, collapsed, cost, pieces
 
@@ -185,6 +185,7 @@ def _step(task: Reduction, laid: Laid, made: Sequence[Array], parts: int, length
     else:
         table = [parts, length, laid.splits, laid.width]
         table += [laid.size // task.parts, task.piece, task.whole] if task.merges else [1, 1, _counted(task, laid)]
+        table.append(rows_ahead(laid.arrays[len(task.results) :], layout))
     structure = structured(laid.exprs, laid.arrays, layout, len(task.results), len(laid.literals))
     structure = of_one_row(structure) if layout.rows == 1 else structure
     bounded = "" if task.bound is None else name_of(task.bound)

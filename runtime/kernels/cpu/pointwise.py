@@ -15,7 +15,7 @@ from runtime.kernels.cpu.code import LANES, Code, Number
 from runtime.kernels.cpu.driver import Step
 from runtime.kernels.cpu.interpreted import interpreted
 from runtime.kernels.cpu.streams import parted
-from runtime.kernels.cpu.sweep import Place, Structure, Sweep, numbers, structured
+from runtime.kernels.cpu.sweep import Place, Structure, Sweep, numbers, rows_ahead, structured
 from runtime.kernels.expressions import canonical, indexes, weight
 from runtime.kernels.layout import Layout, collapsed, cost, pieces
 
@@ -56,7 +56,7 @@ def _step(results: Sequence[Array], read: Sequence[Array], exprs: tuple[Expr, ..
     rows = prod(layout.sizes[:-1])
     return Step(
         (_map, structure, UNROLL if work < HEAVY else 1, bool(period)),
-        [*numbers(arrays, layout, literals), period, int(go_past(results, read))],
+        [*numbers(arrays, layout, literals), period, int(go_past(results, read)), rows_ahead(arrays[len(results) :], layout)],
         rows,
         pieces(cost(arrays, layout, work), rows),
         scratch=_scratch(layout, structure) if period else 0,
@@ -84,10 +84,11 @@ def _is_narrow(layout: Layout, indexed: Mapping[int, int]) -> bool:
 
 def _map(code: Code, structure: Structure, unroll: int, periodic: bool) -> None:
     sweep = Sweep(code, structure)
-    period, past = sweep.take(), sweep.take()
+    period, past, ahead = sweep.take(), sweep.take(), sweep.take()
     with sweep.runs(code.lo, code.hi) as (run, begin, end):
         run = _repeated(sweep, run, period) if periodic else run
         with sweep.each_row(run, begin, end) as (place, width):
+            sweep.expect(place, 0, width, ahead)
             for columns, mask in sweep.along(0, width, unroll):
                 _written(sweep, place, columns, mask, past)
 

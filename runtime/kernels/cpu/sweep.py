@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from netcompiler.scalar import Expr
 from runtime.arrays import Array, name_of
-from runtime.kernels.cpu.code import F32, LANES, TYPES, Code, Number
+from runtime.kernels.cpu.code import F32, LANES, LINE, TYPES, Code, Number
 from runtime.kernels.cpu.expression import Computation, Typed, register
 from runtime.kernels.expressions import number_of, with_positions
 from runtime.kernels.layout import Layout, address
@@ -62,6 +62,18 @@ def numbers(arrays: Sequence[Array], layout: Layout, literals: Sequence[float]) 
     for array, steps in zip(arrays, layout.steps, strict=True):
         table += [address(array), *steps[:-1]]
     return [*table, *np.array(literals, np.float64).view(np.int64).tolist()]
+
+
+AHEAD = 2048
+"""Bytes of a row that memory brings meanwhile, at least."""
+
+
+def rows_ahead(read: Sequence[Array], layout: Layout) -> int:
+    """How many rows beforehand to ask for what is read; 0 where rows follow one another, and memory knows what is next."""
+    steps = layout.steps[-len(read) :] if read else ()
+    widths = [layout.columns * x.itemsize for x in read]
+    gaps = any(step[-1] and step[-2] not in (0, width) for step, width in zip(steps, widths, strict=True))
+    return -(-AHEAD // max(widths)) if gaps and layout.rows > 1 else 0
 
 
 class Place(NamedTuple):
@@ -128,6 +140,17 @@ class Sweep:
             if found[i] is None and not later[i] and not self.kinds[i].dense:
                 found[i] = code.splat(code.load(origins[i], self.kinds[i].dtype), self.lanes)
         return found
+
+    def expect(self, place: Place, begin: Number, end: Number, ahead: Number) -> None:
+        """Asks for columns of a later row, if `ahead` is not 0."""
+        code = self.code
+        with code.when(code.compare("!=", ahead, 0)):
+            for i, kind in enumerate(self.kinds):
+                if i < self.structure.results or not (kind.rows and kind.dense):
+                    continue
+                row = code.add(place.origins[i], code.mul(ahead, self.arrays[i][-1]))
+                with code.loop(code.at(row, begin, kind.dtype), code.at(row, end, kind.dtype), LINE) as line:
+                    code.prefetch(line, near=False)
 
     def along(self, begin: Number, end: Number, unroll: int) -> Iterator[tuple[list[Number], ir.Value | None]]:
         """Columns where vectors begin, `unroll` of them at a time, then one at a time, then what is left with a mask."""
