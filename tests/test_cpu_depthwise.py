@@ -27,6 +27,7 @@ windowed = pytest.mark.parametrize(("sides", "window"), [*WINDOWS.values(), *MOB
 PICTURES = {name: case for name, case in {**WINDOWS, **MOBILE}.items() if len(case[0]) == 2} | {
     "several bands of rows": ((50, 9), (Axis(3, 1, 1, 1), Axis(3, 1, 1, 1))),
     "wider than the caches": ((5, 700), (Axis(3, 1, 1, 1), Axis(3, 1, 1, 1))),
+    "nothing but padding": ((6, 1), (Axis(3, 1, 1, 1), Axis(3, 1, 10, -8))),
     "padding beyond the window": ((6, 7), (Axis(2, 1, 3, 4), Axis(3, 2, 4, 3))),
 }
 CHANNELS = [(1, 1, 0), (5, 1, GAP), (150, 1, 0), (3, 2, 0), (17, 3, GAP), (2, 20, 0)]

@@ -60,7 +60,7 @@ def plane(x: Array, window: Sequence[Axis], sides: Sequence[int], lanes: int) ->
     high, wide = window
     vector = lanes * 4
     width = (sides[1] - 1) * wide.stride + wide.extent
-    first, at = max(0, -wide.low), max(0, wide.low)
+    first, at = max(0, -wide.low), min(width, max(0, wide.low))
     count = max(0, min(x.shape[2] - first, width - at))
     ring = high.extent * width * vector
     together = next(n for n in (8, 4, 2, 1) if n * ring <= NEAR or n == 1)
