@@ -141,10 +141,11 @@ def test_nan_is_seen_where_it_is_and_nowhere_else(way: str) -> None:
 NORM = relu((A - C) * D + 0.3)
 
 
+@pytest.mark.parametrize("window", [MOBILE["stride 2"][1], (Axis(3, 1, 1, -1), Axis(3, 1, -2, 1))], ids=["padded", "cropped"])
 @pytest.mark.parametrize("c", [37, 16, 300])
-def test_maps_of_what_they_read(c: int) -> None:
+def test_maps_of_what_they_read(c: int, window: tuple[Axis, ...]) -> None:
     """Zeros around a picture are those of the map's result, and not what the map would make of zeros."""
-    sides, window = MOBILE["stride 2"]
+    sides, _ = MOBILE["stride 2"]
     shape = (2, *sides, c)
     read = [spaced(normal(*shape), GAP), normal(*shape, seed=1), normal(c), normal(c)]
     made = np.empty(shape, np.float32)

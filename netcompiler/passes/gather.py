@@ -1,6 +1,7 @@
-"""A map that products of rows alone read is computed where their kernels lay its rows: it is neither written nor read.
+"""A map that only kernels read which lay their rows apart is computed while they do: it is neither written nor read.
 
-The norm and relu in front of a 1x1 convolution are what it is for, and the same once more for the gradient of its weights.
+The norm and relu in front of a 1x1 or a depthwise convolution are what it is for, and the same once more for the gradient of its
+weights.
 """
 
 from __future__ import annotations

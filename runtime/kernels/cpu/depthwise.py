@@ -1,8 +1,8 @@
 """Convolutions of each channel by itself: vectors of channels, several pixels at a time, so that weights are read once for all.
 
-Those over pictures whose channels give one each are mostly for planes.py. Here are any sides, and any multiplier m, with which m
-cells of y belong to one of x, and vectors hold whole groups of m. The gradient of the weights is summed in slices of rows, as many
-as the shapes say, and then over the slices.
+Over pictures whose channels give one each planes.py is faster, but for gradients of strided windows. Here are any sides, strides and
+multipliers: with one of m, m cells of y belong to one of x, and vectors hold whole groups of m. The gradient of the weights is
+summed in slices of rows, as many as the shapes say, and then over the slices.
 """
 
 from __future__ import annotations
